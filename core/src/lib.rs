@@ -1,0 +1,1 @@
+//! What rectify means, without I/O.

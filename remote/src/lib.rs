@@ -1,0 +1,1 @@
+//! How rectify gets onto hosts.
