@@ -1,1 +1,10 @@
-//! What rectify means, without I/O.
+//! What rectify means, without I/O: inventory, playbook, template, plan, module contract, events.
+//!
+//! Nothing in this crate opens a file, a socket or a process, and nothing in it prints. The outside world comes in
+//! through traits: [`module::Observe`] and [`module::Operate`] for a managed host.
+
+pub mod arg;
+pub mod event;
+pub mod module;
+pub mod plan;
+pub mod wire;

@@ -1,0 +1,85 @@
+//! A module without a state to converge to: a command, a question, a message.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Finding, ModuleError, Operate, Relations};
+
+/// Whether an action did something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// It only looked, or computed.
+    Looked,
+    /// It ran something that may have changed the host: changed, unless `changed_when` says otherwise.
+    Acted,
+    /// Its own condition said that there is nothing to do; the text says which (`/etc/x exists`).
+    Guarded(String),
+}
+
+/// What an action gives back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Whether it did something.
+    pub ran: Ran,
+    /// What the registered result carries (`rc`, `stdout`, `stat` …).
+    pub data: Map<String, Value>,
+    /// Variables that hold for the rest of the run on this host (`set_fact`).
+    pub facts: Map<String, Value>,
+    /// Lines for the operator (`debug`).
+    pub messages: Vec<String>,
+    /// What it found.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Looked, and found this.
+    pub fn looked(data: Map<String, Value>) -> Self {
+        Report { ran: Ran::Looked, data, facts: Map::new(), messages: Vec::new(), findings: Vec::new() }
+    }
+
+    /// Acted, with this result.
+    pub fn acted(data: Map<String, Value>) -> Self {
+        Report { ran: Ran::Acted, ..Report::looked(data) }
+    }
+
+    /// Had nothing to do, for this reason.
+    pub fn guarded(reason: impl Into<String>) -> Self {
+        Report { ran: Ran::Guarded(reason.into()), ..Report::looked(Map::new()) }
+    }
+}
+
+/// A module that runs. In a check its commands are not run: the host answers
+/// [`HostError::NotRehearsed`](super::HostError::NotRehearsed), the engine reports that it would run, and its result has
+/// no value.
+pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The word in the playbook: `command`, `stat`.
+    const KIND: &'static str;
+    /// Other words for it; `ansible.builtin.KIND` always is one.
+    const OTHER_NAMES: &'static [&'static str] = &[];
+    /// Other names of arguments: `(alias, argument)`.
+    const ALIASES: &'static [(&'static str, &'static str)] = &[];
+    /// The argument that free text after the module's word stands for.
+    const FREE_FORM: Option<&'static str> = None;
+    /// A task in YAML, parsed by a test and printed in the reference.
+    const EXAMPLE: &'static str;
+
+    /// Runs.
+    fn run(&self, host: &dyn Operate) -> Result<Report, ModuleError>;
+
+    /// Checks what types cannot say, before any host is contacted.
+    fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What it touches, as declared.
+    fn relations(&self) -> Relations {
+        Relations::default()
+    }
+
+    /// What a person calls it.
+    fn subject(&self) -> String;
+
+    /// Takes what the task says beside the arguments (`environment:`); for modules that run programs.
+    fn environment(&mut self, _env: &indexmap::IndexMap<String, String>) {}
+}

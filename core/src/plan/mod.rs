@@ -1,0 +1,260 @@
+//! The plan of one host: names and data, never code.
+//!
+//! A plan is what the controller makes of playbook and inventory for one host, and all that the helper is told. It can be
+//! printed, saved, compared and sent. Templates in it are text; they are rendered on the host, where facts and registered
+//! results are known.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::arg::Arg;
+
+/// A task's number within a host's plan: its index in [`Plan::tasks`], the same in every event about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub u32);
+
+/// A scope's number: its index in [`Plan::scopes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScopeId(pub u32);
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// A rehearsal: nothing is written.
+    Check,
+    /// For real.
+    Apply,
+}
+
+/// Where something stands in the operator's files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// The file as it is shown to a person.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1, in characters.
+    pub column: u32,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// An expression (`when:`, `until:` …) and where it was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expr {
+    /// The bare expression, without braces.
+    pub text: String,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Everything that one host is to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// The run's id, unique on the controller.
+    pub run: String,
+    /// The host's name in the inventory.
+    pub host: String,
+    /// Check or apply.
+    pub mode: Mode,
+    /// The host's variables from the inventory, magic variables included.
+    pub inventory_vars: serde_json::Map<String, serde_json::Value>,
+    /// `-e`: above everything else.
+    pub extra_vars: serde_json::Map<String, serde_json::Value>,
+    /// The plays that this host is in, in order; each starts when the one before it has ended.
+    pub plays: Vec<Play>,
+    /// All tasks and handlers, by [`TaskId`]; a play owns a contiguous range.
+    pub tasks: Vec<Task>,
+    /// Variable scopes of roles, blocks and tasks, by [`ScopeId`]; a parent stands before its children.
+    pub scopes: Vec<Scope>,
+    /// Every file that the tasks place, by the lower-case hexadecimal SHA-256 of its content: its size in bytes.
+    pub blobs: BTreeMap<String, u64>,
+    /// How to run.
+    pub options: Options,
+}
+
+/// How the helper runs a plan.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Options {
+    /// How many tasks of this host may run side by side, at least 1.
+    pub parallel: u32,
+    /// Whether file contents go into the changes that are reported (`--no-diff` turns it off).
+    pub diff: bool,
+    /// Text longer than this many bytes is reported by size and hash, not by its lines.
+    pub diff_limit: u64,
+    /// Whether every result is reported in full (`-v`).
+    pub verbose: u8,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { parallel: 4, diff: true, diff_limit: 1 << 20, verbose: 0 }
+    }
+}
+
+/// A play as one host sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Play {
+    /// Its `name:`, or its hosts.
+    pub name: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// Its first task.
+    pub first: TaskId,
+    /// How many tasks and handlers it owns, from [`Play::first`] on.
+    pub count: u32,
+    /// Role defaults: below the inventory's variables.
+    pub defaults: serde_json::Map<String, serde_json::Value>,
+    /// `vars`, `vars_files` and role variables: above the inventory's.
+    pub vars: serde_json::Map<String, serde_json::Value>,
+    /// Whether facts are gathered before the first task.
+    pub gather_facts: bool,
+}
+
+/// Variables that hold for some tasks of a play.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Scope {
+    /// The scope around this one.
+    pub parent: Option<ScopeId>,
+    /// The variables; their values may be templates.
+    pub vars: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Why a task waits for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// `needs:` names it.
+    Declared,
+    /// The play is `order: listed` and it stands above.
+    Listed,
+    /// The other one makes what this one uses; the text says what, such as `directory /etc/app`.
+    Resource(String),
+    /// It reads the other one's registered result of this name.
+    Register(String),
+    /// It reads a variable or fact that the other one sets.
+    Variable(String),
+}
+
+/// An edge of the plan's graph, seen from the later task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The task that comes first.
+    pub on: TaskId,
+    /// Why.
+    pub why: Reason,
+}
+
+/// `loop:` and `loop_control:`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Loop {
+    /// The list, or a template that gives one.
+    pub over: Arg,
+    /// Whether lists within the list are flattened by one level (`with_items`).
+    pub flatten: bool,
+    /// Whether `over` is a mapping whose entries are looped over (`with_dict`).
+    pub dict: bool,
+    /// The name of the loop variable, `item` by default.
+    pub var: String,
+    /// The name of the index variable, from 0.
+    pub index_var: Option<String>,
+    /// A template that names an item on the screen.
+    pub label: Option<String>,
+}
+
+/// `until:`, `retries:` and `delay:`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Retry {
+    /// The condition to wait for; `None`: success.
+    pub until: Vec<Expr>,
+    /// How many times it is tried again after the first failure.
+    pub retries: u32,
+    /// Seconds between two tries.
+    pub delay: f64,
+}
+
+/// A handler's names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handler {
+    /// What `notify:` may say: its name and its `listen:` topics.
+    pub topics: Vec<String>,
+}
+
+/// A file of the controller that a task places on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// Path below the source folder for an entry of a folder, empty for the file itself.
+    pub below: String,
+    /// Hash of the content, a key of [`Plan::blobs`]; `None` for a folder.
+    pub sha256: Option<String>,
+    /// The permission bits that it has on the controller (`mode: preserve`).
+    pub mode: u32,
+}
+
+/// One task, or one handler.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Task {
+    /// Its number.
+    pub id: TaskId,
+    /// Its `name:`, perhaps with templates; the module's word if it has none.
+    pub name: String,
+    /// The name of the role that it comes from.
+    pub role: Option<String>,
+    /// Where it stands.
+    pub origin: Origin,
+    /// The module's word, such as `file`.
+    pub module: String,
+    /// The arguments, aliases already replaced; always a [`Arg::Map`].
+    pub args: Arg,
+    /// The variables it sees.
+    pub scope: Option<ScopeId>,
+    /// All must hold, outermost block first.
+    pub when: Vec<Expr>,
+    /// `loop:`.
+    pub r#loop: Option<Loop>,
+    /// The name of the variable that gets the result.
+    pub register: Option<String>,
+    /// Topics that are notified when it changed something; may be templates.
+    pub notify: Vec<String>,
+    /// Set if this is a handler: it runs at the end of the play, or at `meta: flush_handlers`, if it was notified.
+    pub handler: Option<Handler>,
+    /// The account that it runs as, if not the one that the helper runs as; may be a template.
+    pub become_user: Option<String>,
+    /// `changed_when:`; `None` if not given, an empty list never stands here.
+    pub changed_when: Option<Vec<Expr>>,
+    /// `failed_when:`.
+    pub failed_when: Option<Vec<Expr>>,
+    /// `ignore_errors:` as an expression (`true`, `false`, or one that is evaluated after a failure).
+    pub ignore_errors: Option<Expr>,
+    /// `until:`.
+    pub retry: Option<Retry>,
+    /// Whether arguments, results and differences are kept from every output.
+    pub no_log: bool,
+    /// `environment:` for commands; values may be templates.
+    pub environment: IndexMap<String, Arg>,
+    /// `check_mode:`: `Some(false)` runs it even in a check (it is declared to change nothing), `Some(true)` only rehearses
+    /// it even in an apply.
+    pub check_mode: Option<bool>,
+    /// The files of the controller that `src` may name: rendered `src` text to what it stands for.
+    pub files: BTreeMap<String, Vec<FileRef>>,
+    /// The tasks that come first, and why. Only tasks of the same play.
+    pub needs: Vec<Edge>,
+    /// `tags:`, its blocks' and roles' included; for display.
+    pub tags: Vec<String>,
+}
+
+impl Plan {
+    /// The task with this number.
+    pub fn task(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get(id.0 as usize)
+    }
+}
