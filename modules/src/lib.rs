@@ -1,1 +1,21 @@
-//! What runs on a managed host.
+//! The modules of rectify, the hosts that they run on, and the engine that drives them.
+//!
+//! ```text
+//! kind/      one file per module: arguments, state, observe, desired, apply
+//! host/      live: the machine · rehearsal: reads through, writes into memory · fake: a rehearsal over a fixture
+//! engine/    walks a host's plan: renders, observes, compares, applies, observes again, decides the outcome
+//! ```
+//!
+//! This crate runs on managed hosts: it knows neither SSH nor the terminal, and depends on nothing that does.
+
+pub mod engine;
+pub mod host;
+pub mod kind;
+
+use rectify_core::module::{Module, Registry};
+
+/// Every module. Adding one is its file in `kind/` and its line here.
+pub const MODULES: &[&dyn Module] = &[];
+
+/// The modules as the playbook's compiler and the engine look them up.
+pub const REGISTRY: Registry = Registry::new(MODULES);

@@ -1,0 +1,1 @@
+//! A rehearsal over a fixture.

@@ -1,0 +1,5 @@
+//! The three hosts behind one contract.
+
+pub mod fake;
+pub mod live;
+pub mod rehearsal;
