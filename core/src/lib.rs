@@ -4,7 +4,9 @@
 //! through traits: [`module::Observe`] and [`module::Operate`] for a managed host.
 
 pub mod arg;
+pub mod diag;
 pub mod event;
 pub mod module;
 pub mod plan;
 pub mod wire;
+pub mod yaml;
