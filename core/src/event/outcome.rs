@@ -64,6 +64,8 @@ pub enum SkipReason {
         /// What the guard found.
         found: String,
     },
+    /// A check does not run it, and it is declared to change nothing.
+    NotRehearsed,
     /// A task that it depends on failed, or was itself skipped for that reason.
     Dependency {
         /// The task that failed.

@@ -1,10 +1,32 @@
 //! A module without a state to converge to: a command, a question, a message.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{Finding, ModuleError, Operate, Relations};
+
+/// An expression of the playbook and what it came to.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[schemars(with = "serde_json::Value")]
+pub struct Evaluated {
+    /// The expression as written.
+    pub text: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// What a task says beside its arguments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// `environment:`.
+    pub environment: IndexMap<String, String>,
+    /// `changed_when: false`: what runs changes nothing, so it has no effects to note.
+    pub changes_nothing: bool,
+    /// `check_mode: false` in a check: what runs only looks, and is run (as a probe).
+    pub probe: bool,
+}
 
 /// Whether an action did something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +83,9 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// The argument that free text after the module's word stands for.
     const FREE_FORM: Option<&'static str> = None;
+    /// The arguments that are bare expressions (`assert: that`), or lists of them: the engine evaluates each and hands it
+    /// over as an [`Evaluated`].
+    const EXPRESSIONS: &'static [&'static str] = &[];
     /// A task in YAML, parsed by a test and printed in the reference.
     const EXAMPLE: &'static str;
 
@@ -80,6 +105,6 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// What a person calls it.
     fn subject(&self) -> String;
 
-    /// Takes what the task says beside the arguments (`environment:`); for modules that run programs.
-    fn environment(&mut self, _env: &indexmap::IndexMap<String, String>) {}
+    /// Takes what the task says beside the arguments; for modules that run programs.
+    fn declare(&mut self, _declared: &Declared) {}
 }

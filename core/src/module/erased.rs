@@ -2,10 +2,9 @@
 
 use std::any::Any;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::{Change, Finding, HostError, ModuleError, Observe, Operate, Relations, Report, action, resource};
+use super::{Change, Declared, Finding, HostError, ModuleError, Observe, Operate, Relations, Report, action, resource};
 
 /// A module together with a task's arguments, ready to run.
 pub enum Instance {
@@ -162,8 +161,8 @@ pub trait Action: Send + Sync {
     /// The module's own words.
     fn validate(&self) -> Result<(), String>;
 
-    /// See [`action::Action::environment`].
-    fn environment(&mut self, env: &IndexMap<String, String>);
+    /// See [`action::Action::declare`].
+    fn declare(&mut self, declared: &Declared);
 }
 
 impl<A: action::Action> Action for A {
@@ -183,7 +182,7 @@ impl<A: action::Action> Action for A {
         action::Action::validate(self)
     }
 
-    fn environment(&mut self, env: &IndexMap<String, String>) {
-        action::Action::environment(self, env);
+    fn declare(&mut self, declared: &Declared) {
+        action::Action::declare(self, declared);
     }
 }

@@ -23,7 +23,7 @@ mod relations;
 mod resource;
 mod units;
 
-pub use action::{Action, Ran, Report};
+pub use action::{Action, Declared, Evaluated, Ran, Report};
 pub use content::{Content, Owner};
 pub use erased::{Action as ErasedAction, Instance, Resource as ErasedResource, Seen};
 pub use error::{Because, HostError, HostResult, ModuleError};

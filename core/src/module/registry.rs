@@ -15,6 +15,8 @@ pub trait Module: Sync {
     fn aliases(&self) -> &'static [(&'static str, &'static str)];
     /// The argument that free text stands for.
     fn free_form(&self) -> Option<&'static str>;
+    /// The arguments that are bare expressions, or lists of them.
+    fn expressions(&self) -> &'static [&'static str];
     /// A task in YAML.
     fn example(&self) -> &'static str;
     /// Whether it is an action, and so has no state.
@@ -46,7 +48,7 @@ impl<A> ActionModule<A> {
 }
 
 macro_rules! entry {
-    ($entry:ident, $contract:path, $is_action:literal, $variant:ident) => {
+    ($entry:ident, $contract:path, $is_action:literal, $variant:ident, $expressions:expr) => {
         impl<T: $contract> Module for $entry<T> {
             fn kind(&self) -> &'static str {
                 T::KIND
@@ -59,6 +61,9 @@ macro_rules! entry {
             }
             fn free_form(&self) -> Option<&'static str> {
                 T::FREE_FORM
+            }
+            fn expressions(&self) -> &'static [&'static str] {
+                $expressions
             }
             fn example(&self) -> &'static str {
                 T::EXAMPLE
@@ -77,8 +82,8 @@ macro_rules! entry {
     };
 }
 
-entry!(ResourceModule, resource::Resource, false, Resource);
-entry!(ActionModule, action::Action, true, Action);
+entry!(ResourceModule, resource::Resource, false, Resource, &[]);
+entry!(ActionModule, action::Action, true, Action, T::EXPRESSIONS);
 
 /// The modules that a playbook may use.
 #[derive(Clone, Copy)]
