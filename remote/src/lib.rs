@@ -1,1 +1,4 @@
 //! How rectify gets onto hosts.
+
+pub mod known_hosts;
+pub mod ssh_config;
