@@ -6,11 +6,8 @@ use anyhow::{Context, Result, bail};
 
 /// Runs a tool to its end and returns its standard output; anything but success is an error with its own words in it.
 pub(crate) fn run(program: &str, args: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("run {program}"))?;
+    let output =
+        Command::new(program).args(args).stdin(Stdio::null()).output().with_context(|| format!("run {program}"))?;
     if !output.status.success() {
         bail!(
             "{program} {} ended with {}: {}",

@@ -72,12 +72,7 @@ pub fn lease(images: &[Image]) -> Result<Lease> {
     let pool = pool()?;
     let hosts = pool.take(images)?;
     let controller = pool.fleet.controller_for(&hosts)?;
-    Ok(Lease {
-        hosts,
-        controller,
-        pool,
-        untouched: false,
-    })
+    Ok(Lease { hosts, controller, pool, untouched: false })
 }
 
 /// How many hosts of an image are kept booted per process.
@@ -93,11 +88,7 @@ fn pool() -> Result<&'static Pool> {
     static POOL: OnceLock<Result<Pool, String>> = OnceLock::new();
     let pool = POOL.get_or_init(|| {
         let fleet = Fleet::empty().map_err(|error| format!("{error:#}"))?;
-        Ok(Pool {
-            fleet,
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        })
+        Ok(Pool { fleet, state: Mutex::default(), changed: Condvar::new() })
     });
     pool.as_ref().map_err(|error| anyhow!("{error}"))
 }
@@ -116,10 +107,7 @@ impl Pool {
             if let Some(taken) = state.take(images) {
                 break taken;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         drop(state);
         if !missing.is_empty() {

@@ -56,9 +56,7 @@ impl Proxy {
     /// # Errors
     /// The namespace is gone or the port cannot be listened on.
     pub fn start(namespace: &Namespace, target: &str, delay: Duration) -> Result<Self> {
-        let target: SocketAddr = target
-            .parse()
-            .with_context(|| format!("parse the address {target}"))?;
+        let target: SocketAddr = target.parse().with_context(|| format!("parse the address {target}"))?;
         let counts = Arc::new(Counts::default());
         let ended = Arc::new(AtomicBool::new(false));
         let (shared, stop) = (Arc::clone(&counts), Arc::clone(&ended));
@@ -69,12 +67,7 @@ impl Proxy {
             thread::spawn(move || accept(&listener, target, delay, &shared, &stop));
             Ok(address)
         })?;
-        Ok(Self {
-            address,
-            counts,
-            ended,
-            namespace: namespace.clone(),
-        })
+        Ok(Self { address, counts, ended, namespace: namespace.clone() })
     }
 
     /// The loopback address to connect to, inside the namespace.
@@ -98,21 +91,11 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
         // Wakes the accepting thread; if the namespace is gone, so is the listener.
-        let _ = self.namespace.enter(|| {
-            TcpStream::connect(self.address)
-                .map(drop)
-                .context("wake a proxy")
-        });
+        let _ = self.namespace.enter(|| TcpStream::connect(self.address).map(drop).context("wake a proxy"));
     }
 }
 
-fn accept(
-    listener: &TcpListener,
-    target: SocketAddr,
-    delay: Duration,
-    counts: &Arc<Counts>,
-    ended: &AtomicBool,
-) {
+fn accept(listener: &TcpListener, target: SocketAddr, delay: Duration, counts: &Arc<Counts>, ended: &AtomicBool) {
     for client in listener.incoming() {
         if ended.load(Ordering::SeqCst) {
             return;
@@ -125,21 +108,15 @@ fn accept(
     }
 }
 
-fn serve(
-    client: TcpStream,
-    target: SocketAddr,
-    delay: Duration,
-    counts: &Arc<Counts>,
-) -> io::Result<()> {
+fn serve(client: TcpStream, target: SocketAddr, delay: Duration, counts: &Arc<Counts>) -> io::Result<()> {
     counts.connections.fetch_add(1, Ordering::SeqCst);
     let host = TcpStream::connect(target)?;
     client.set_nodelay(true)?;
     host.set_nodelay(true)?;
     let last = Arc::new(Mutex::new(Direction::Down));
-    for (from, to, direction) in [
-        (client.try_clone()?, host.try_clone()?, Direction::Up),
-        (host, client, Direction::Down),
-    ] {
+    for (from, to, direction) in
+        [(client.try_clone()?, host.try_clone()?, Direction::Up), (host, client, Direction::Down)]
+    {
         let (send, receive) = channel();
         let (counts, last) = (Arc::clone(counts), Arc::clone(&last));
         thread::spawn(move || take(from, direction, &counts, &last, &send));
@@ -158,11 +135,7 @@ fn take(
 ) {
     let mut buffer = vec![0; 32 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let bytes = if direction == Direction::Up {
-            &counts.up
-        } else {
-            &counts.down
-        };
+        let bytes = if direction == Direction::Up { &counts.up } else { &counts.down };
         bytes.fetch_add(count as u64, Ordering::SeqCst);
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if *last != direction {
@@ -170,10 +143,7 @@ fn take(
             counts.turns.fetch_add(1, Ordering::SeqCst);
         }
         drop(last);
-        if send
-            .send((Instant::now(), buffer[..count].to_vec()))
-            .is_err()
-        {
+        if send.send((Instant::now(), buffer[..count].to_vec())).is_err() {
             return;
         }
     }

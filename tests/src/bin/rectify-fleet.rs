@@ -20,14 +20,10 @@ fn main() -> Result<()> {
         ["images", names @ ..] => images(names),
         ["up", options @ ..] => up(options),
         ["list"] => {
-            fleet::standing()
-                .iter()
-                .for_each(|folder| println!("{}", folder.display()));
+            fleet::standing().iter().for_each(|folder| println!("{}", folder.display()));
             Ok(())
         }
-        ["down"] => fleet::standing()
-            .iter()
-            .try_for_each(|folder| fleet::clear(folder)),
+        ["down"] => fleet::standing().iter().try_for_each(|folder| fleet::clear(folder)),
         ["down", folder] => fleet::clear(Path::new(folder)),
         _ => bail!("{USAGE}"),
     }
@@ -50,12 +46,8 @@ fn images(names: &[&str]) -> Result<()> {
 fn up(options: &[&str]) -> Result<()> {
     let mut builder = Fleet::builder();
     for pair in options.chunks(2) {
-        let &[option, count] = pair else {
-            bail!("{USAGE}")
-        };
-        let count: usize = count
-            .parse()
-            .with_context(|| format!("read a number for {option}"))?;
+        let &[option, count] = pair else { bail!("{USAGE}") };
+        let count: usize = count.parse().with_context(|| format!("read a number for {option}"))?;
         builder = match option {
             "--debian" => builder.debian(count),
             "--rpm" => builder.rpm(count),
@@ -66,22 +58,15 @@ fn up(options: &[&str]) -> Result<()> {
     let fleet = builder.start()?;
     let controller = fleet.controller();
     let namespace = controller.namespace().name().to_owned();
-    let (home, inventory): (PathBuf, PathBuf) =
-        (controller.home().to_owned(), controller.inventory());
-    let first = fleet
-        .hosts()
-        .first()
-        .map(|host| (host.address(), host.port()));
+    let (home, inventory): (PathBuf, PathBuf) = (controller.home().to_owned(), controller.inventory());
+    let first = fleet.hosts().first().map(|host| (host.address(), host.port()));
     drop(controller);
     let folder = fleet.keep()?;
     println!("folder     {}", folder.display());
     println!("inventory  {}", inventory.display());
     println!("namespace  {namespace}");
     println!("home       {}", home.display());
-    println!(
-        "enter      ip netns exec {namespace} env HOME={} bash",
-        home.display()
-    );
+    println!("enter      ip netns exec {namespace} env HOME={} bash", home.display());
     if let Some((address, port)) = first {
         let ssh = home.join(".ssh");
         println!(

@@ -53,12 +53,7 @@ impl Entry {
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
         let meta = match fs::symlink_metadata(path) {
             Ok(meta) => meta,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
             Err(error) => return Err(error).with_context(|| format!("look at {}", path.display())),
@@ -66,28 +61,15 @@ impl Entry {
         let content = if meta.is_dir() {
             Content::Folder
         } else if meta.is_symlink() {
-            Content::Link(
-                fs::read_link(path).with_context(|| format!("read link {}", path.display()))?,
-            )
+            Content::Link(fs::read_link(path).with_context(|| format!("read link {}", path.display()))?)
         } else if meta.is_file() {
-            Content::File {
-                sha256: digest(path)?,
-                size: meta.size(),
-            }
+            Content::File { sha256: digest(path)?, size: meta.size() }
         } else {
             Content::Special(meta.mode() & 0o170_000, meta.rdev())
         };
-        let xattrs = xattrs(path)?
-            .into_iter()
-            .filter(|(name, _)| !name.as_bytes().starts_with(b"trusted.overlay."))
-            .collect();
-        Ok(Some(Self {
-            content,
-            mode: meta.mode() & 0o7777,
-            uid: meta.uid(),
-            gid: meta.gid(),
-            xattrs,
-        }))
+        let xattrs =
+            xattrs(path)?.into_iter().filter(|(name, _)| !name.as_bytes().starts_with(b"trusted.overlay.")).collect();
+        Ok(Some(Self { content, mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid(), xattrs }))
     }
 
     /// Whether it is a folder.
@@ -142,10 +124,7 @@ impl Snapshot {
 fn collect(upper: &Path, at: &Path, found: &mut BTreeMap<PathBuf, Written>) -> Result<()> {
     let folder = on_disk(upper, at);
     for item in fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))? {
-        let path = at.join(
-            item.with_context(|| format!("list {}", folder.display()))?
-                .file_name(),
-        );
+        let path = at.join(item.with_context(|| format!("list {}", folder.display()))?.file_name());
         if super::NOISE.iter().any(|noise| path == Path::new(noise)) {
             continue;
         }
@@ -161,14 +140,7 @@ fn collect(upper: &Path, at: &Path, found: &mut BTreeMap<PathBuf, Written>) -> R
         }
         let opaque = meta.is_dir() && xattr(&disk, OPAQUE)?.is_some_and(|value| value == b"y");
         let stamp = (meta.ino(), meta.ctime(), meta.ctime_nsec());
-        found.insert(
-            path.clone(),
-            Written {
-                entry,
-                opaque,
-                stamp,
-            },
-        );
+        found.insert(path.clone(), Written { entry, opaque, stamp });
         if meta.is_dir() {
             collect(upper, &path, found)?;
         }
@@ -186,18 +158,13 @@ fn digest(path: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let count = io::Read::read(&mut file, &mut buffer)
-            .with_context(|| format!("read {}", path.display()))?;
+        let count = io::Read::read(&mut file, &mut buffer).with_context(|| format!("read {}", path.display()))?;
         if count == 0 {
             break;
         }
         hash.update(&buffer[..count]);
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// All extended attributes of a path, not following a link.
@@ -207,19 +174,13 @@ fn xattrs(path: &Path) -> Result<BTreeMap<OsString, Vec<u8>>> {
         Ok(count) => count,
         Err(rustix::io::Errno::OPNOTSUPP) => 0,
         Err(error) => {
-            return Err(error)
-                .with_context(|| format!("list the extended attributes of {}", path.display()));
+            return Err(error).with_context(|| format!("list the extended attributes of {}", path.display()));
         }
     };
     let mut found = BTreeMap::new();
-    for name in names[..count]
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-    {
+    for name in names[..count].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         let name = OsString::from_vec(name.to_vec());
-        let text = name
-            .to_str()
-            .context("an extended attribute's name is not UTF-8")?;
+        let text = name.to_str().context("an extended attribute's name is not UTF-8")?;
         if let Some(value) = xattr(path, text)? {
             found.insert(name, value);
         }

@@ -40,12 +40,7 @@ impl Layers<'_> {
                 // Same in all that counts; listed among the candidates only because it was written.
                 (Some(_), Some(_)) => Kind::Touched,
             };
-            changes.push(Change {
-                path,
-                kind,
-                before,
-                after,
-            });
+            changes.push(Change { path, kind, before, after });
         }
         Ok(Changes::new(changes))
     }
@@ -64,13 +59,7 @@ impl Layers<'_> {
                 self.descendants(path, &mut paths)?;
             }
         }
-        paths.extend(
-            self.baseline
-                .0
-                .keys()
-                .filter(|path| !now.0.contains_key(*path))
-                .cloned(),
-        );
+        paths.extend(self.baseline.0.keys().filter(|path| !now.0.contains_key(*path)).cloned());
         Ok(paths)
     }
 
@@ -82,10 +71,7 @@ impl Layers<'_> {
                 continue;
             }
             for item in fs::read_dir(&disk).with_context(|| format!("list {}", disk.display()))? {
-                let path = folder.join(
-                    item.with_context(|| format!("list {}", disk.display()))?
-                        .file_name(),
-                );
+                let path = folder.join(item.with_context(|| format!("list {}", disk.display()))?.file_name());
                 self.descendants(&path, paths)?;
                 paths.insert(path);
             }

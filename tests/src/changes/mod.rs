@@ -98,10 +98,7 @@ impl Changes {
 
     /// The changed paths in order.
     pub fn paths(&self) -> Vec<&str> {
-        self.0
-            .iter()
-            .map(|change| change.path.to_str().unwrap_or("(not UTF-8)"))
-            .collect()
+        self.0.iter().map(|change| change.path.to_str().unwrap_or("(not UTF-8)")).collect()
     }
 
     /// The change of that path.
@@ -112,11 +109,7 @@ impl Changes {
     /// Without the given paths and all below them.
     #[must_use]
     pub fn without(mut self, prefixes: &[&str]) -> Self {
-        self.0.retain(|change| {
-            !prefixes
-                .iter()
-                .any(|prefix| change.path.starts_with(prefix))
-        });
+        self.0.retain(|change| !prefixes.iter().any(|prefix| change.path.starts_with(prefix)));
         self
     }
 
@@ -124,12 +117,8 @@ impl Changes {
     /// Paths that were only touched do not count.
     pub fn differences(&self, other: &Changes) -> Vec<String> {
         let ends = |changes: &Changes| -> BTreeMap<PathBuf, Option<Entry>> {
-            let real = changes
-                .0
-                .iter()
-                .filter(|change| change.kind != Kind::Touched);
-            real.map(|change| (change.path.clone(), change.after.clone()))
-                .collect()
+            let real = changes.0.iter().filter(|change| change.kind != Kind::Touched);
+            real.map(|change| (change.path.clone(), change.after.clone())).collect()
         };
         let (ours, theirs) = (ends(self), ends(other));
         let mut paths: Vec<_> = ours.keys().chain(theirs.keys()).collect();
@@ -143,14 +132,7 @@ impl Changes {
         paths
             .into_iter()
             .filter(|path| ours.get(*path) != theirs.get(*path))
-            .map(|path| {
-                format!(
-                    "{}: {} | {}",
-                    path.display(),
-                    show(ours.get(path)),
-                    show(theirs.get(path))
-                )
-            })
+            .map(|path| format!("{}: {} | {}", path.display(), show(ours.get(path)), show(theirs.get(path))))
             .collect()
     }
 }
@@ -174,9 +156,7 @@ impl fmt::Display for Changes {
             };
             write!(f, "{word:8} {}", change.path.display())?;
             match (&change.before, &change.after) {
-                (Some(before), Some(after)) if change.kind == Kind::Modified => {
-                    writeln!(f, ": {before} -> {after}")?
-                }
+                (Some(before), Some(after)) if change.kind == Kind::Modified => writeln!(f, ": {before} -> {after}")?,
                 (_, Some(after)) => writeln!(f, ": {after}")?,
                 _ => writeln!(f)?,
             }

@@ -12,10 +12,7 @@ use super::wait;
 
 /// Makes the host's group in every hierarchy that systemd keeps units in, and returns the folders.
 pub(super) fn create(machine: &str, guard: &Guard) -> Result<Vec<PathBuf>> {
-    let folders: Vec<_> = hierarchies()?
-        .into_iter()
-        .map(|root| root.join(machine))
-        .collect();
+    let folders: Vec<_> = hierarchies()?.into_iter().map(|root| root.join(machine)).collect();
     for folder in &folders {
         guard.cgroup(folder)?;
         fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
@@ -26,12 +23,10 @@ pub(super) fn create(machine: &str, guard: &Guard) -> Result<Vec<PathBuf>> {
 /// Removes groups that no process is left in, or waits until that is so.
 pub(super) fn remove(folders: &[PathBuf]) -> Result<()> {
     for folder in folders {
-        wait::until("the end of a host's last process", || {
-            match remove_tree(folder) {
-                Ok(()) => Ok(Some(())),
-                Err(error) if error.kind() == ErrorKind::ResourceBusy => Ok(None),
-                Err(error) => Err(error).with_context(|| format!("remove {}", folder.display())),
-            }
+        wait::until("the end of a host's last process", || match remove_tree(folder) {
+            Ok(()) => Ok(Some(())),
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("remove {}", folder.display())),
         })?;
     }
     Ok(())
@@ -62,8 +57,8 @@ fn hierarchies() -> Result<Vec<PathBuf>> {
         let (mount, source) = line.split_once(" - ")?;
         let kind = source.split(' ').next()?;
         let options = source.split(' ').nth(2)?;
-        let wanted = kind == "cgroup2"
-            || (kind == "cgroup" && options.split(',').any(|option| option == "name=systemd"));
+        let wanted =
+            kind == "cgroup2" || (kind == "cgroup" && options.split(',').any(|option| option == "name=systemd"));
         wanted.then(|| mount.split(' ').nth(4).map(PathBuf::from))?
     });
     Ok(found.collect())

@@ -21,48 +21,28 @@ pub struct Controller {
 
 impl Controller {
     /// Makes a home in which the private key opens the given hosts and the inventory lists them.
-    pub(super) fn new(
-        home: PathBuf,
-        namespace: Namespace,
-        private_key: &str,
-        hosts: &[Arc<Host>],
-    ) -> Result<Self> {
+    pub(super) fn new(home: PathBuf, namespace: Namespace, private_key: &str, hosts: &[Arc<Host>]) -> Result<Self> {
         let ssh = home.join(".ssh");
         keys::put(&ssh.join("id_ed25519"), 0o600, private_key)?;
         let controller = Self { home, namespace };
-        let known: Vec<_> = hosts
-            .iter()
-            .map(|host| host.known_hosts_line() + "\n")
-            .collect();
+        let known: Vec<_> = hosts.iter().map(|host| host.known_hosts_line() + "\n").collect();
         keys::put(&ssh.join("known_hosts"), 0o600, &known.concat())?;
-        keys::put(
-            &controller.inventory(),
-            0o644,
-            &controller.inventory_text(hosts),
-        )?;
+        keys::put(&controller.inventory(), 0o644, &controller.inventory_text(hosts))?;
         Ok(controller)
     }
 
     fn inventory_text(&self, hosts: &[Arc<Host>]) -> String {
         let mut text = String::new();
         for group in ["debian", "rpm", "vm"] {
-            let members: Vec<_> = hosts
-                .iter()
-                .filter(|host| host.image().name() == group)
-                .collect();
+            let members: Vec<_> = hosts.iter().filter(|host| host.image().name() == group).collect();
             if !members.is_empty() {
                 text.push_str(&format!("[{group}]\n"));
-                members
-                    .iter()
-                    .for_each(|host| text.push_str(&format!("{}\n", host.inventory_line())));
+                members.iter().for_each(|host| text.push_str(&format!("{}\n", host.inventory_line())));
                 text.push('\n');
             }
         }
         text.push_str("[all:vars]\nansible_user=root\n");
-        text.push_str(&format!(
-            "ansible_ssh_private_key_file={}\n",
-            self.private_key().display()
-        ));
+        text.push_str(&format!("ansible_ssh_private_key_file={}\n", self.private_key().display()));
         text
     }
 
@@ -121,9 +101,7 @@ impl Controller {
     /// Only if it could not be run.
     pub fn run<S: AsRef<OsStr>>(&self, argv: impl IntoIterator<Item = S>) -> Result<Output> {
         let mut words = argv.into_iter();
-        let program = words
-            .next()
-            .ok_or_else(|| anyhow::anyhow!("run an empty command on the controller"))?;
+        let program = words.next().ok_or_else(|| anyhow::anyhow!("run an empty command on the controller"))?;
         Output::of(self.command(program).args(words), b"")
     }
 
@@ -131,28 +109,12 @@ impl Controller {
     pub fn ssh(&self, host: &Host, user: &str) -> Command {
         let mut command = self.command("ssh");
         command
-            .args([
-                "-F",
-                "none",
-                "-o",
-                "BatchMode=yes",
-                "-o",
-                "LogLevel=ERROR",
-                "-o",
-                "StrictHostKeyChecking=yes",
-            ])
+            .args(["-F", "none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=yes"])
             .arg("-i")
             .arg(self.private_key())
             .arg("-o")
-            .arg(format!(
-                "UserKnownHostsFile={}",
-                self.known_hosts().display()
-            ))
-            .args([
-                "-p",
-                &host.port().to_string(),
-                &format!("{user}@{}", host.address()),
-            ]);
+            .arg(format!("UserKnownHostsFile={}", self.known_hosts().display()))
+            .args(["-p", &host.port().to_string(), &format!("{user}@{}", host.address())]);
         command
     }
 }

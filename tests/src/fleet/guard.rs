@@ -23,8 +23,7 @@ pub(super) struct Guard {
 
 /// `RECTIFY_FLEET_DIR` or `/var/tmp/rectify-fleet`: where running fleets keep disks and records.
 pub(super) fn base() -> PathBuf {
-    std::env::var_os("RECTIFY_FLEET_DIR")
-        .map_or_else(|| "/var/tmp/rectify-fleet".into(), PathBuf::from)
+    std::env::var_os("RECTIFY_FLEET_DIR").map_or_else(|| "/var/tmp/rectify-fleet".into(), PathBuf::from)
 }
 
 /// Exclusive use of the records of all fleets, until dropped.
@@ -38,8 +37,7 @@ pub(super) fn lock() -> Result<File> {
         .write(true)
         .open(&path)
         .with_context(|| format!("open {}", path.display()))?;
-    lock.lock()
-        .with_context(|| format!("lock {}", path.display()))?;
+    lock.lock().with_context(|| format!("lock {}", path.display()))?;
     Ok(lock)
 }
 
@@ -49,11 +47,7 @@ impl Guard {
         let folder = base().join(id);
         fs::create_dir(&folder).with_context(|| format!("create {}", folder.display()))?;
         let own = std::process::id();
-        fs::write(
-            folder.join("owner"),
-            format!("{own} {}\n", start_time(own)?),
-        )
-        .context("write the fleet's owner")?;
+        fs::write(folder.join("owner"), format!("{own} {}\n", start_time(own)?)).context("write the fleet's owner")?;
         let child = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "rectify-fleet-guard"])
             .arg(&folder)
@@ -66,15 +60,8 @@ impl Guard {
             .process_group(0)
             .spawn()
             .context("start the fleet's guard")?;
-        record(
-            &folder,
-            "guard",
-            &format!("{} {}", child.id(), start_time(child.id())?),
-        )?;
-        Ok(Self {
-            folder,
-            child: Some(child),
-        })
+        record(&folder, "guard", &format!("{} {}", child.id(), start_time(child.id())?))?;
+        Ok(Self { folder, child: Some(child) })
     }
 
     /// The fleet's folder: disks, keys, logs, record.
@@ -84,11 +71,7 @@ impl Guard {
 
     /// Records a process to be killed at the end.
     pub(super) fn process(&self, pid: u32) -> Result<()> {
-        record(
-            &self.folder,
-            "processes",
-            &format!("{pid} {}", start_time(pid)?),
-        )
+        record(&self.folder, "processes", &format!("{pid} {}", start_time(pid)?))
     }
 
     /// Records a network namespace to be removed at the end; before it is made.
@@ -180,9 +163,6 @@ fn start_time(pid: u32) -> Result<String> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let after_name = stat.rsplit_once(") ").map_or("", |parts| parts.1);
-    let field = after_name
-        .split(' ')
-        .nth(19)
-        .with_context(|| format!("find the start time in {path}"))?;
+    let field = after_name.split(' ').nth(19).with_context(|| format!("find the start time in {path}"))?;
     Ok(field.to_owned())
 }

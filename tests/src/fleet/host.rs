@@ -29,10 +29,7 @@ enum Machine {
 impl Host {
     pub(super) fn boot(site: Site) -> Result<Self> {
         let machine = Machine::boot(&site)?;
-        Ok(Self {
-            site,
-            machine: Mutex::new(Some(machine)),
-        })
+        Ok(Self { site, machine: Mutex::new(Some(machine)) })
     }
 
     /// The host's name in the inventory, which is also its host name.
@@ -78,9 +75,7 @@ impl Host {
     /// # Errors
     /// As [`Host::exec`].
     pub fn exec_with(&self, argv: &[&str], input: &[u8]) -> Result<Output> {
-        let (program, args) = argv
-            .split_first()
-            .context("run an empty command on a host")?;
+        let (program, args) = argv.split_first().context("run an empty command on a host")?;
         let mut command: Command = match &*self.machine() {
             Some(Machine::Nspawn(machine)) => machine.command(program, args),
             Some(Machine::Vm(machine)) => machine.command(&self.site, program, args),
@@ -94,9 +89,7 @@ impl Host {
     /// # Errors
     /// Any exit code but 0.
     pub fn sh(&self, line: &str) -> Result<String> {
-        self.exec(&["sh", "-c", line])?
-            .ok()
-            .with_context(|| format!("on {}: {line}", self.site.name))
+        self.exec(&["sh", "-c", line])?.ok().with_context(|| format!("on {}: {line}", self.site.name))
     }
 
     /// A file's text on the host.
@@ -104,9 +97,7 @@ impl Host {
     /// # Errors
     /// It cannot be read.
     pub fn read(&self, path: &str) -> Result<String> {
-        self.exec(&["cat", "--", path])?
-            .ok()
-            .with_context(|| format!("read {path} on {}", self.site.name))
+        self.exec(&["cat", "--", path])?.ok().with_context(|| format!("read {path} on {}", self.site.name))
     }
 
     /// Writes a file on the host, in place; a new one gets mode 0644 and root as its owner.
@@ -114,14 +105,8 @@ impl Host {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> Result<()> {
-        let output = self.exec_with(
-            &["sh", "-c", "umask 022; cat >\"$1\"", "sh", path],
-            content.as_ref(),
-        )?;
-        output
-            .ok()
-            .map(drop)
-            .with_context(|| format!("write {path} on {}", self.site.name))
+        let output = self.exec_with(&["sh", "-c", "umask 022; cat >\"$1\"", "sh", path], content.as_ref())?;
+        output.ok().map(drop).with_context(|| format!("write {path} on {}", self.site.name))
     }
 
     /// The host's overlay upper folder on this machine: everything that was written to its disk since it was made.
@@ -130,10 +115,7 @@ impl Host {
     /// A virtual machine has none.
     pub fn upper(&self) -> Result<PathBuf> {
         match self.site.image {
-            Image::Vm => bail!(
-                "{} is a virtual machine: its disk has no upper layer",
-                self.site.name
-            ),
+            Image::Vm => bail!("{} is a virtual machine: its disk has no upper layer", self.site.name),
             Image::Debian | Image::Rpm => Ok(self.site.folder.join("upper")),
         }
     }
@@ -145,12 +127,9 @@ impl Host {
     pub fn changes(&self) -> Result<Changes> {
         let upper = self.upper()?;
         match &*self.machine() {
-            Some(Machine::Nspawn(machine)) => Layers {
-                lower: &self.site.lower(),
-                upper: &upper,
-                baseline: &machine.baseline,
+            Some(Machine::Nspawn(machine)) => {
+                Layers { lower: &self.site.lower(), upper: &upper, baseline: &machine.baseline }.changes()
             }
-            .changes(),
             _ => bail!("{} is stopped", self.site.name),
         }
     }
@@ -162,9 +141,7 @@ impl Host {
     pub fn mark(&self) -> Result<()> {
         let upper = self.upper()?;
         match &mut *self.machine() {
-            Some(Machine::Nspawn(machine)) => {
-                machine.baseline = crate::changes::Snapshot::of(&upper)?
-            }
+            Some(Machine::Nspawn(machine)) => machine.baseline = crate::changes::Snapshot::of(&upper)?,
             _ => bail!("{} is stopped", self.site.name),
         }
         Ok(())
@@ -194,12 +171,7 @@ impl Host {
 
     /// The inventory line of the host.
     pub(super) fn inventory_line(&self) -> String {
-        format!(
-            "{} ansible_host={} ansible_port={}",
-            self.name(),
-            self.address(),
-            self.port()
-        )
+        format!("{} ansible_host={} ansible_port={}", self.name(), self.address(), self.port())
     }
 
     /// The known_hosts line of the host (sshd(8)): port 22 is written without brackets.

@@ -11,17 +11,9 @@ use crate::command::run;
 /// Makes an Ed25519 key pair without a passphrase and returns the public line without its comment.
 pub(super) fn generate(private: &Path) -> Result<String> {
     let path = private.to_str().context("a key's path is not UTF-8")?;
-    run(
-        "ssh-keygen",
-        &["-q", "-t", "ed25519", "-N", "", "-C", "fleet", "-f", path],
-    )?;
-    let public = fs::read_to_string(private.with_extension("pub"))
-        .with_context(|| format!("read {path}.pub"))?;
-    Ok(public
-        .split_whitespace()
-        .take(2)
-        .collect::<Vec<_>>()
-        .join(" "))
+    run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "fleet", "-f", path])?;
+    let public = fs::read_to_string(private.with_extension("pub")).with_context(|| format!("read {path}.pub"))?;
+    Ok(public.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
 }
 
 /// Writes a file with the given permission bits, and the folders above it.

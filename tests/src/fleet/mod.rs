@@ -43,12 +43,8 @@ use site::Site;
 
 /// Passwords of the accounts on every host. `root` takes keys only over SSH; its password is for `su`. `admin` may use sudo and
 /// doas with the password, `deploy` without, `nosudo` not at all.
-pub const PASSWORDS: [(&str, &str); 4] = [
-    ("root", "root secret"),
-    ("admin", "admin secret"),
-    ("deploy", "deploy secret"),
-    ("nosudo", "nosudo secret"),
-];
+pub const PASSWORDS: [(&str, &str); 4] =
+    [("root", "root secret"), ("admin", "admin secret"), ("deploy", "deploy secret"), ("nosudo", "nosudo secret")];
 
 /// The search path of everything that the harness runs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -91,15 +87,8 @@ impl Builder {
     /// Not root, missing packages (all named), a failed image build, or a host that does not come up (with its console).
     pub fn start(self) -> Result<Fleet> {
         let fleet = Fleet::empty()?;
-        let wanted = [
-            (Image::Debian, self.debian),
-            (Image::Rpm, self.rpm),
-            (Image::Vm, self.vm),
-        ];
-        let images: Vec<_> = wanted
-            .into_iter()
-            .flat_map(|(image, count)| vec![image; count])
-            .collect();
+        let wanted = [(Image::Debian, self.debian), (Image::Rpm, self.rpm), (Image::Vm, self.vm)];
+        let images: Vec<_> = wanted.into_iter().flat_map(|(image, count)| vec![image; count]).collect();
         fleet.add(&images)?;
         Ok(fleet)
     }
@@ -133,11 +122,7 @@ impl Fleet {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         image::require_tools(&[])?;
         guard::reap()?;
-        let id = format!(
-            "rf{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let id = format!("rf{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let guard = {
             let _exclusive = guard::lock()?;
             limits::raise()?;
@@ -149,14 +134,8 @@ impl Fleet {
         control.add_bridge()?;
         let key = guard.folder().join("controller_key");
         let public_key = keys::generate(&key)?;
-        let private_key =
-            std::fs::read_to_string(&key).with_context(|| format!("read {}", key.display()))?;
-        let controller = Controller::new(
-            guard.folder().join("home"),
-            control.clone(),
-            &private_key,
-            &[],
-        )?;
+        let private_key = std::fs::read_to_string(&key).with_context(|| format!("read {}", key.display()))?;
+        let controller = Controller::new(guard.folder().join("home"), control.clone(), &private_key, &[])?;
         Ok(Self {
             hosts: Mutex::default(),
             controller: Mutex::new(Arc::new(controller)),
@@ -174,10 +153,7 @@ impl Fleet {
     /// # Errors
     /// As [`Builder::start`].
     pub fn add(&self, images: &[Image]) -> Result<Vec<Arc<Host>>> {
-        let sites = images
-            .iter()
-            .map(|image| self.site(*image))
-            .collect::<Result<Vec<_>>>()?;
+        let sites = images.iter().map(|image| self.site(*image)).collect::<Result<Vec<_>>>()?;
         let sites = Mutex::new(sites.into_iter().enumerate().rev().collect::<Vec<_>>());
         let take = || sites.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let boot = || -> Result<Vec<(usize, Arc<Host>)>> {
@@ -188,12 +164,8 @@ impl Fleet {
             Ok(booted)
         };
         let mut booted = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..BOOTS_AT_ONCE.min(images.len()))
-                .map(|_| scope.spawn(boot))
-                .collect();
-            let ends = workers
-                .into_iter()
-                .map(|worker| worker.join().map_err(|_| anyhow!("a boot panicked"))?);
+            let workers: Vec<_> = (0..BOOTS_AT_ONCE.min(images.len())).map(|_| scope.spawn(boot)).collect();
+            let ends = workers.into_iter().map(|worker| worker.join().map_err(|_| anyhow!("a boot panicked"))?);
             ends.collect::<Result<Vec<_>>>()
         })?
         .concat();
@@ -203,10 +175,7 @@ impl Fleet {
         hosts.extend(new.iter().cloned());
         let home = self.guard.folder().join("home");
         let controller = Controller::new(home, self.control.clone(), &self.private_key, &hosts)?;
-        *self
-            .controller
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(controller);
+        *self.controller.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(controller);
         Ok(new)
     }
 
@@ -263,20 +232,12 @@ impl Fleet {
 
     /// All hosts, in the order they were added.
     pub fn hosts(&self) -> Vec<Arc<Host>> {
-        self.hosts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The controller whose inventory lists all hosts.
     pub fn controller(&self) -> Arc<Controller> {
-        Arc::clone(
-            &self
-                .controller
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.controller.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One more controller on the same network with a home of its own, whose inventory lists only the given hosts.
@@ -285,10 +246,7 @@ impl Fleet {
     /// Its home cannot be written.
     pub fn controller_for(&self, hosts: &[Arc<Host>]) -> Result<Controller> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let home = self
-            .guard
-            .folder()
-            .join(format!("home-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+        let home = self.guard.folder().join(format!("home-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
         Controller::new(home, self.control.clone(), &self.private_key, hosts)
     }
 
@@ -296,10 +254,7 @@ impl Fleet {
     ///
     /// # Errors
     /// Only if it could not be run.
-    pub fn run<S: AsRef<std::ffi::OsStr>>(
-        &self,
-        argv: impl IntoIterator<Item = S>,
-    ) -> Result<Output> {
+    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, argv: impl IntoIterator<Item = S>) -> Result<Output> {
         self.controller().run(argv)
     }
 
@@ -316,9 +271,7 @@ impl Fleet {
         let folder = self.guard.folder().to_owned();
         let Self { hosts, guard, .. } = self;
         drop(hosts);
-        Arc::try_unwrap(guard)
-            .map_err(|_| anyhow!("keep a fleet of which hosts are still in use"))?
-            .detach()?;
+        Arc::try_unwrap(guard).map_err(|_| anyhow!("keep a fleet of which hosts are still in use"))?.detach()?;
         Ok(folder)
     }
 }

@@ -24,95 +24,28 @@ impl Namespace {
     pub(super) fn create(name: &str) -> Result<Self> {
         run("ip", &["netns", "add", name])?;
         run("ip", &["-n", name, "link", "set", "lo", "up"])?;
-        Ok(Self {
-            name: name.to_owned(),
-        })
+        Ok(Self { name: name.to_owned() })
     }
 
     /// Makes this the middle of a fleet: a bridge with the controller's addresses.
     pub(super) fn add_bridge(&self) -> Result<()> {
         let own = format!("{CONTROLLER_ADDRESS}/16");
-        run(
-            "ip",
-            &[
-                "-n",
-                &self.name,
-                "link",
-                "add",
-                BRIDGE,
-                "type",
-                "bridge",
-                "forward_delay",
-                "0",
-            ],
-        )?;
-        run(
-            "ip",
-            &["-n", &self.name, "addr", "add", &own, "dev", BRIDGE],
-        )?;
-        run(
-            "ip",
-            &[
-                "-n",
-                &self.name,
-                "addr",
-                "add",
-                "fd77::1/64",
-                "dev",
-                BRIDGE,
-                "nodad",
-            ],
-        )?;
+        run("ip", &["-n", &self.name, "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])?;
+        run("ip", &["-n", &self.name, "addr", "add", &own, "dev", BRIDGE])?;
+        run("ip", &["-n", &self.name, "addr", "add", "fd77::1/64", "dev", BRIDGE, "nodad"])?;
         run("ip", &["-n", &self.name, "link", "set", BRIDGE, "up"])?;
         Ok(())
     }
 
     /// Lays a cable from this bridge into a host's namespace, where its end is `host0`.
-    pub(super) fn connect(
-        &self,
-        host: &Namespace,
-        cable: &str,
-        ipv4: &str,
-        ipv6: &str,
-    ) -> Result<()> {
+    pub(super) fn connect(&self, host: &Namespace, cable: &str, ipv4: &str, ipv6: &str) -> Result<()> {
         run(
             "ip",
-            &[
-                "-n", &self.name, "link", "add", cable, "type", "veth", "peer", "name", "host0",
-                "netns", &host.name,
-            ],
+            &["-n", &self.name, "link", "add", cable, "type", "veth", "peer", "name", "host0", "netns", &host.name],
         )?;
-        run(
-            "ip",
-            &[
-                "-n", &self.name, "link", "set", cable, "master", BRIDGE, "up",
-            ],
-        )?;
-        run(
-            "ip",
-            &[
-                "-n",
-                &host.name,
-                "addr",
-                "add",
-                &format!("{ipv4}/16"),
-                "dev",
-                "host0",
-            ],
-        )?;
-        run(
-            "ip",
-            &[
-                "-n",
-                &host.name,
-                "addr",
-                "add",
-                &format!("{ipv6}/64"),
-                "dev",
-                "host0",
-                "nodad",
-            ],
-        )?;
+        run("ip", &["-n", &self.name, "link", "set", cable, "master", BRIDGE, "up"])?;
+        run("ip", &["-n", &host.name, "addr", "add", &format!("{ipv4}/16"), "dev", "host0"])?;
+        run("ip", &["-n", &host.name, "addr", "add", &format!("{ipv6}/64"), "dev", "host0", "nodad"])?;
         run("ip", &["-n", &host.name, "link", "set", "host0", "up"])?;
         Ok(())
     }
@@ -140,10 +73,7 @@ impl Namespace {
     /// A command that runs in this namespace, with this process's environment.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
-        command
-            .arg(format!("--net={}", self.path()))
-            .arg("--")
-            .arg(program);
+        command.arg(format!("--net={}", self.path())).arg("--").arg(program);
         command
     }
 

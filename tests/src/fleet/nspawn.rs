@@ -39,20 +39,10 @@ impl Machine {
             Err(error) => {
                 let _ = supervisor.kill();
                 let _ = supervisor.wait();
-                return Err(error.context(format!(
-                    "boot {}; end of its console:\n{}",
-                    site.name,
-                    site.console()
-                )));
+                return Err(error.context(format!("boot {}; end of its console:\n{}", site.name, site.console())));
             }
         };
-        Ok(Self {
-            supervisor,
-            leader,
-            network,
-            groups,
-            baseline,
-        })
+        Ok(Self { supervisor, leader, network, groups, baseline })
     }
 
     fn settle(site: &Site, supervisor: &mut Child) -> Result<(u32, Snapshot)> {
@@ -60,21 +50,10 @@ impl Machine {
         ready::wait_for_ssh(site, supervisor)?;
         let leader = wait::until("the host's process 1", || leader_of(supervisor.id()))?;
         site.guard.process(leader)?;
-        let state = Output::of(
-            &mut enter(leader, "systemctl", &["is-system-running", "--wait"]),
-            b"",
-        )?;
+        let state = Output::of(&mut enter(leader, "systemctl", &["is-system-running", "--wait"]), b"")?;
         if state.stdout.trim() != "running" {
-            let failed = Output::of(
-                &mut enter(leader, "systemctl", &["--failed", "--no-legend", "--plain"]),
-                b"",
-            )?;
-            bail!(
-                "it is {}: {}{}",
-                state.stdout.trim(),
-                failed.stdout.trim(),
-                state.stderr.trim()
-            );
+            let failed = Output::of(&mut enter(leader, "systemctl", &["--failed", "--no-legend", "--plain"]), b"")?;
+            bail!("it is {}: {}{}", state.stdout.trim(), failed.stdout.trim(), state.stderr.trim());
         }
         Ok((leader, Snapshot::of(&site.folder.join("upper"))?))
     }
@@ -90,9 +69,7 @@ impl Machine {
         // It may have ended by itself: only that it is gone counts.
         let _ = leader.map(|pid| kill_process(pid, Signal::KILL));
         let _ = self.supervisor.kill();
-        self.supervisor
-            .wait()
-            .with_context(|| format!("wait for the end of {}", site.name))?;
+        self.supervisor.wait().with_context(|| format!("wait for the end of {}", site.name))?;
         cgroup::remove(&self.groups)?;
         run("umount", &["-l", text(&site.folder.join("merged"))?])?;
         site.control.disconnect(&site.cable())?;
@@ -103,23 +80,14 @@ impl Machine {
 fn connect(site: &Site) -> Result<Namespace> {
     site.guard.namespace(&site.machine)?;
     let network = Namespace::create(&site.machine)?;
-    site.control
-        .connect(&network, &site.cable(), &site.address(), &site.ipv6())?;
+    site.control.connect(&network, &site.cable(), &site.address(), &site.ipv6())?;
     Ok(network)
 }
 
 /// Overlay options that could hide a change from a reader of the upper layer are off.
 fn mount(site: &Site) -> Result<()> {
-    let (upper, work, merged) = (
-        site.fresh("upper")?,
-        site.fresh("work")?,
-        site.fresh("merged")?,
-    );
-    let lower: Vec<_> = site
-        .lower()
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let (upper, work, merged) = (site.fresh("upper")?, site.fresh("work")?, site.fresh("merged")?);
+    let lower: Vec<_> = site.lower().iter().map(|path| path.display().to_string()).collect();
     let options = format!(
         "lowerdir={},upperdir={},workdir={},redirect_dir=off,metacopy=off,index=off",
         lower.join(":"),
@@ -133,36 +101,16 @@ fn mount(site: &Site) -> Result<()> {
 }
 
 /// Moves itself into the given control groups and becomes the rest of its arguments.
-const INTO_GROUPS: &str =
-    r#"for group in $1; do echo 0 >"$group/cgroup.procs" || exit 1; done; shift; exec "$@""#;
+const INTO_GROUPS: &str = r#"for group in $1; do echo 0 >"$group/cgroup.procs" || exit 1; done; shift; exec "$@""#;
 
 fn spawn(site: &Site, network: &Namespace, groups: &[PathBuf]) -> Result<Child> {
-    let console =
-        File::create(site.folder.join("console.log")).context("create a host's console log")?;
-    let groups: Vec<_> = groups
-        .iter()
-        .map(|group| group.display().to_string())
-        .collect();
+    let console = File::create(site.folder.join("console.log")).context("create a host's console log")?;
+    let groups: Vec<_> = groups.iter().map(|group| group.display().to_string()).collect();
     Command::new("sh")
         .args(["-c", INTO_GROUPS, "sh", &groups.join(" "), "systemd-nspawn"])
-        .args([
-            "--quiet",
-            "--boot",
-            "--register=no",
-            "--keep-unit",
-            "--settings=no",
-            "--console=pipe",
-        ])
-        .args([
-            "--link-journal=no",
-            "--resolv-conf=off",
-            "--timezone=off",
-            "--suppress-sync=yes",
-        ])
-        .args([
-            "--capability=CAP_NET_ADMIN",
-            &format!("--hostname={}", site.name),
-        ])
+        .args(["--quiet", "--boot", "--register=no", "--keep-unit", "--settings=no", "--console=pipe"])
+        .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--suppress-sync=yes"])
+        .args(["--capability=CAP_NET_ADMIN", &format!("--hostname={}", site.name)])
         .arg(format!("--machine={}", site.machine))
         .arg(format!("--network-namespace-path={}", network.path()))
         .arg("--directory")
@@ -179,10 +127,7 @@ fn spawn(site: &Site, network: &Namespace, groups: &[PathBuf]) -> Result<Child> 
 fn leader_of(supervisor: u32) -> Result<Option<u32>> {
     let path = format!("/proc/{supervisor}/task/{supervisor}/children");
     let children = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-    Ok(children
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .find(|pid| is_first(*pid)))
+    Ok(children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid| is_first(*pid)))
 }
 
 fn is_first(pid: u32) -> bool {
@@ -190,19 +135,14 @@ fn is_first(pid: u32) -> bool {
     status
         .lines()
         .find_map(|line| line.strip_prefix("NSpid:"))
-        .is_some_and(|pids| {
-            pids.split_whitespace().count() > 1 && pids.split_whitespace().next_back() == Some("1")
-        })
+        .is_some_and(|pids| pids.split_whitespace().count() > 1 && pids.split_whitespace().next_back() == Some("1"))
 }
 
 fn enter(leader: u32, program: &str, args: &[&str]) -> Command {
     let mut command = Command::new("nsenter");
     command
         .arg(format!("--target={leader}"))
-        .args([
-            "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--",
-            program,
-        ])
+        .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--", program])
         .args(args)
         .env_clear()
         .env("PATH", super::PATH)
@@ -212,6 +152,5 @@ fn enter(leader: u32, program: &str, args: &[&str]) -> Command {
 }
 
 fn text(path: &Path) -> Result<&str> {
-    path.to_str()
-        .with_context(|| format!("{} is not UTF-8", path.display()))
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }

@@ -25,16 +25,11 @@ impl Output {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("run {command:?}"))?;
-        let mut stdin = child
-            .stdin
-            .take()
-            .context("open a command's standard input")?;
+        let mut stdin = child.stdin.take().context("open a command's standard input")?;
         let output = std::thread::scope(|scope| {
             // A command may end without reading: its closed pipe is no error of ours.
             scope.spawn(move || stdin.write_all(input).is_ok());
-            child
-                .wait_with_output()
-                .with_context(|| format!("wait for {command:?}"))
+            child.wait_with_output().with_context(|| format!("wait for {command:?}"))
         })?;
         Ok(Self {
             code: output.status.code(),
@@ -54,12 +49,7 @@ impl Output {
     /// Any exit code but 0, with both streams in the message.
     pub fn ok(self) -> Result<String> {
         if !self.success() {
-            bail!(
-                "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}",
-                self.code,
-                self.stdout,
-                self.stderr
-            );
+            bail!("exit code {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr);
         }
         Ok(self.stdout)
     }

@@ -12,9 +12,8 @@ use super::wait;
 
 /// Waits until sshd greets on the host's address, as seen by the controller; fails at once if the host's process ends.
 pub(super) fn wait_for_ssh(site: &Site, process: &mut Child) -> Result<()> {
-    let address: SocketAddr = format!("{}:{}", site.address(), site.port())
-        .parse()
-        .context("parse a host's address")?;
+    let address: SocketAddr =
+        format!("{}:{}", site.address(), site.port()).parse().context("parse a host's address")?;
     site.control.enter(|| {
         wait::until(&format!("sshd of {}", site.name), || {
             if let Some(status) = process.try_wait().context("look after a host's process")? {
@@ -31,7 +30,5 @@ fn greets(address: SocketAddr) -> bool {
         return false;
     };
     let mut greeting = [0; 4];
-    stream.set_read_timeout(Some(limit)).is_ok()
-        && stream.read_exact(&mut greeting).is_ok()
-        && &greeting == b"SSH-"
+    stream.set_read_timeout(Some(limit)).is_ok() && stream.read_exact(&mut greeting).is_ok() && &greeting == b"SSH-"
 }

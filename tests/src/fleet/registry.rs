@@ -12,9 +12,7 @@ pub fn standing() -> Vec<PathBuf> {
     let entries = fs::read_dir(guard::base()).into_iter().flatten().flatten();
     let mut folders: Vec<_> = entries
         .map(|entry| entry.path())
-        .filter(|folder| {
-            fs::read_to_string(folder.join("owner")).is_ok_and(|owner| owner.trim() == "detached")
-        })
+        .filter(|folder| fs::read_to_string(folder.join("owner")).is_ok_and(|owner| owner.trim() == "detached"))
         .collect();
     folders.sort();
     folders
@@ -25,10 +23,6 @@ pub fn standing() -> Vec<PathBuf> {
 /// # Errors
 /// The folder is none of [`standing`], or something of it could not be removed.
 pub fn clear(folder: &std::path::Path) -> Result<()> {
-    anyhow::ensure!(
-        standing().iter().any(|other| other == folder),
-        "{} is no standing fleet",
-        folder.display()
-    );
+    anyhow::ensure!(standing().iter().any(|other| other == folder), "{} is no standing fleet", folder.display());
     guard::take_down(folder)
 }

@@ -65,11 +65,7 @@ impl Site {
         keys::put(&seed.join("etc/hostname"), 0o644, &format!("{name}\n"))?;
         let hosts = format!("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n");
         keys::put(&seed.join("etc/hosts"), 0o644, &hosts)?;
-        keys::put(
-            &seed.join("etc/ssh/fleet_keys"),
-            0o644,
-            &format!("{controller_key}\n"),
-        )?;
+        keys::put(&seed.join("etc/ssh/fleet_keys"), 0o644, &format!("{controller_key}\n"))?;
         self.host_key = keys::generate(&seed.join("etc/ssh/ssh_host_ed25519_key"))?;
         Ok(())
     }

@@ -22,37 +22,14 @@ impl Machine {
         let seed = site.folder.join("seed.img");
         let _ = std::fs::remove_file(&seed);
         // The guest copies this small second disk over its own before sshd starts.
-        let (from, to) = (
-            site.seed().display().to_string(),
-            seed.display().to_string(),
-        );
-        run(
-            "mke2fs",
-            &[
-                "-q",
-                "-t",
-                "ext4",
-                "-d",
-                &from,
-                "-E",
-                "root_owner=0:0",
-                &to,
-                "4M",
-            ],
-        )?;
+        let (from, to) = (site.seed().display().to_string(), seed.display().to_string());
+        run("mke2fs", &["-q", "-t", "ext4", "-d", &from, "-E", "root_owner=0:0", &to, "4M"])?;
         let mut qemu = spawn(site, &to)?;
-        let up = site
-            .guard
-            .process(qemu.id())
-            .and_then(|()| ready::wait_for_ssh(site, &mut qemu));
+        let up = site.guard.process(qemu.id()).and_then(|()| ready::wait_for_ssh(site, &mut qemu));
         if let Err(error) = up {
             let _ = qemu.kill();
             let _ = qemu.wait();
-            return Err(error.context(format!(
-                "boot {}; end of its console:\n{}",
-                site.name,
-                site.console()
-            )));
+            return Err(error.context(format!("boot {}; end of its console:\n{}", site.name, site.console())));
         }
         Ok(Self { qemu })
     }
@@ -62,34 +39,13 @@ impl Machine {
         let home = site.folder.join("../../home/.ssh");
         let mut command = site.control.command("ssh");
         command
-            .args([
-                "-F",
-                "none",
-                "-o",
-                "BatchMode=yes",
-                "-o",
-                "LogLevel=ERROR",
-                "-o",
-                "StrictHostKeyChecking=yes",
-            ])
+            .args(["-F", "none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=yes"])
             .arg("-i")
             .arg(home.join("id_ed25519"))
             .arg("-o")
-            .arg(format!(
-                "UserKnownHostsFile={}",
-                home.join("known_hosts").display()
-            ))
-            .args([
-                "-p",
-                &site.port().to_string(),
-                &format!("root@{}", site.address()),
-                "--",
-            ])
-            .args(
-                std::iter::once(&program)
-                    .chain(args)
-                    .map(|word| quote(word)),
-            );
+            .arg(format!("UserKnownHostsFile={}", home.join("known_hosts").display()))
+            .args(["-p", &site.port().to_string(), &format!("root@{}", site.address()), "--"])
+            .args(std::iter::once(&program).chain(args).map(|word| quote(word)));
         command
     }
 
@@ -102,64 +58,23 @@ impl Machine {
 
 fn spawn(site: &Site, seed: &str) -> Result<Child> {
     let image = &site.image_folder;
-    let console =
-        File::create(site.folder.join("console.log")).context("create a machine's console log")?;
+    let console = File::create(site.folder.join("console.log")).context("create a machine's console log")?;
     site.control
         .command("qemu-system-x86_64")
-        .args([
-            "-machine",
-            "q35,accel=tcg",
-            "-cpu",
-            "max",
-            "-smp",
-            "2",
-            "-m",
-            "1024",
-            "-nographic",
-            "-nodefaults",
-        ])
-        .args([
-            "-serial",
-            "stdio",
-            "-append",
-            "console=ttyS0 root=/dev/vda rw net.ifnames=0 audit=1 quiet",
-        ])
+        .args(["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "1024", "-nographic", "-nodefaults"])
+        .args(["-serial", "stdio", "-append", "console=ttyS0 root=/dev/vda rw net.ifnames=0 audit=1 quiet"])
         .arg("-kernel")
         .arg(image.join("vmlinuz"))
         .arg("-initrd")
         .arg(image.join("initrd"))
-        .args([
-            "-drive",
-            &format!(
-                "file={}/disk.img,format=raw,if=virtio,snapshot=on",
-                image.display()
-            ),
-        ])
-        .args([
-            "-drive",
-            &format!("file={seed},format=raw,if=virtio,readonly=on"),
-        ])
-        .args([
-            "-netdev",
-            &format!(
-                "user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{}-:22",
-                site.port()
-            ),
-        ])
-        .args([
-            "-device",
-            "virtio-net-pci,netdev=n",
-            "-device",
-            "virtio-rng-pci",
-        ])
+        .args(["-drive", &format!("file={}/disk.img,format=raw,if=virtio,snapshot=on", image.display())])
+        .args(["-drive", &format!("file={seed},format=raw,if=virtio,readonly=on")])
+        .args(["-netdev", &format!("user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{}-:22", site.port())])
+        .args(["-device", "virtio-net-pci,netdev=n", "-device", "virtio-rng-pci"])
         // The snapshot goes here and not into a small /tmp.
         .env("TMPDIR", &site.folder)
         .stdin(Stdio::null())
-        .stdout(
-            console
-                .try_clone()
-                .context("open a machine's console log")?,
-        )
+        .stdout(console.try_clone().context("open a machine's console log")?)
         .stderr(console)
         .process_group(0)
         .spawn()

@@ -22,10 +22,8 @@ pub(super) fn ensure(image: Image) -> Result<PathBuf> {
     let base = image.base().map(ensure).transpose()?;
     fs::create_dir_all(&images).with_context(|| format!("create {}", images.display()))?;
     let lock_path = images.join(format!("{}.lock", image.name()));
-    let lock =
-        File::create(&lock_path).with_context(|| format!("create {}", lock_path.display()))?;
-    lock.lock()
-        .with_context(|| format!("lock {}", lock_path.display()))?;
+    let lock = File::create(&lock_path).with_context(|| format!("create {}", lock_path.display()))?;
+    lock.lock().with_context(|| format!("lock {}", lock_path.display()))?;
     // Somebody else may have built it while this process waited.
     if !finished.is_dir() {
         build(image, base.as_deref(), &finished)?;
@@ -39,8 +37,7 @@ fn folder() -> PathBuf {
         return folder.into();
     }
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let folder = workspace.join(target).join("rectify-images");
     std::path::absolute(&folder).unwrap_or(folder)
 }
@@ -54,10 +51,7 @@ fn hash(image: Image) -> Result<String> {
     let mut files = BTreeMap::new();
     collect(&recipes().join(image.name()), &mut files)?;
     let shared = recipes().join("lib.sh");
-    files.insert(
-        shared.clone(),
-        fs::read(&shared).with_context(|| format!("read {}", shared.display()))?,
-    );
+    files.insert(shared.clone(), fs::read(&shared).with_context(|| format!("read {}", shared.display()))?);
     let mut hash = Sha256::new();
     for (path, content) in &files {
         let name = path.strip_prefix(recipes()).unwrap_or(path);
@@ -67,10 +61,7 @@ fn hash(image: Image) -> Result<String> {
     if let Some(base) = image.base() {
         hash.update(self::hash(base)?);
     }
-    Ok(hash.finalize()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
@@ -109,11 +100,7 @@ fn build(image: Image, base: Option<&Path>, finished: &Path) -> Result<()> {
         let log = fs::read_to_string(&log_path).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         let end = lines[lines.len().saturating_sub(20)..].join("\n");
-        bail!(
-            "build the {} image: {status}; end of {}:\n{end}",
-            image.name(),
-            log_path.display()
-        );
+        bail!("build the {} image: {status}; end of {}:\n{end}", image.name(), log_path.display());
     }
     fs::rename(&partial, finished).with_context(|| format!("rename to {}", finished.display()))
 }

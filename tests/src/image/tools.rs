@@ -24,26 +24,15 @@ pub(super) const BOOT: &[Tool] = &[
 pub(super) fn to_boot(image: Image) -> &'static [Tool] {
     match image {
         Image::Debian | Image::Rpm => &[],
-        Image::Vm => &[
-            ("qemu-system-x86_64", "qemu-system-x86"),
-            ("mke2fs", "e2fsprogs"),
-        ],
+        Image::Vm => &[("qemu-system-x86_64", "qemu-system-x86"), ("mke2fs", "e2fsprogs")],
     }
 }
 
 /// What building this image needs.
 pub(super) fn to_build(image: Image) -> &'static [Tool] {
     match image {
-        Image::Debian => &[
-            ("mmdebstrap", "mmdebstrap"),
-            ("dpkg-deb", "dpkg"),
-            ("apt-ftparchive", "apt-utils"),
-        ],
-        Image::Rpm => &[
-            ("mmdebstrap", "mmdebstrap"),
-            ("rpmbuild", "rpm"),
-            ("createrepo_c", "createrepo-c"),
-        ],
+        Image::Debian => &[("mmdebstrap", "mmdebstrap"), ("dpkg-deb", "dpkg"), ("apt-ftparchive", "apt-utils")],
+        Image::Rpm => &[("mmdebstrap", "mmdebstrap"), ("rpmbuild", "rpm"), ("createrepo_c", "createrepo-c")],
         Image::Vm => &[("mke2fs", "e2fsprogs")],
     }
 }
@@ -56,11 +45,7 @@ pub(super) fn require(tools: &[Tool]) -> Result<()> {
             .chain(["/usr/sbin", "/sbin"].map(Into::into))
             .any(|folder| Path::new(&folder).join(program).is_file())
     };
-    let mut missing: Vec<_> = tools
-        .iter()
-        .filter(|(program, _)| !found(program))
-        .map(|t| t.1)
-        .collect();
+    let mut missing: Vec<_> = tools.iter().filter(|(program, _)| !found(program)).map(|t| t.1).collect();
     missing.dedup();
     if !missing.is_empty() {
         bail!(
