@@ -1,0 +1,130 @@
+//! From a target to a byte stream: TCP, or a proxy command.
+
+use std::{io, net::SocketAddr, process::Stdio, time::Duration};
+
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpStream, lookup_host},
+    process::Command,
+    task::JoinSet,
+    time::sleep,
+};
+
+use super::{
+    stream::{Duplex, QuickAck},
+    target::Target,
+};
+use crate::{Failure, text::Tail, text::clean};
+
+/// How long an address gets before the next one is tried beside it (RFC 8305, section 8).
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// Resolves the name and connects: the first address that answers wins. The caller bounds the time.
+pub(crate) async fn tcp(target: &Target) -> Result<Box<dyn Duplex>, Failure> {
+    let place = target.place();
+    let found = lookup_host((target.address.as_str(), target.port)).await;
+    let addresses: Vec<SocketAddr> = match found {
+        Ok(found) => found.collect(),
+        Err(error) => {
+            return Err(Failure::Dns {
+                name: target.address.clone(),
+                reason: dns_reason(&error),
+            });
+        }
+    };
+    if addresses.is_empty() {
+        return Err(Failure::Dns {
+            name: target.address.clone(),
+            reason: "it has no address".to_owned(),
+        });
+    }
+    let mut attempts = JoinSet::new();
+    for (i, address) in addresses.into_iter().enumerate() {
+        attempts.spawn(async move {
+            sleep(NEXT_ADDRESS * u32::try_from(i).unwrap_or(u32::MAX)).await;
+            TcpStream::connect(address).await.map_err(|e| (address, e))
+        });
+    }
+    let mut reasons = Vec::new();
+    while let Some(joined) = attempts.join_next().await {
+        match joined {
+            Ok(Ok(stream)) => {
+                return tune(stream, target).map_err(|e| refused(&place, &e.to_string()));
+            }
+            Ok(Err((address, error))) => reasons.push(format!("{address}: {}", plain(&error))),
+            Err(error) => reasons.push(error.to_string()),
+        }
+    }
+    Err(refused(&place, &reasons.join("; ")))
+}
+
+fn refused(place: &str, reason: &str) -> Failure {
+    Failure::Refused {
+        address: place.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// The operating system's words without the number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
+}
+
+fn dns_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.rsplit(": ").next().unwrap_or(&text).to_lowercase()
+}
+
+fn tune(stream: TcpStream, target: &Target) -> io::Result<Box<dyn Duplex>> {
+    stream.set_nodelay(true)?;
+    let t = &target.timeouts;
+    if !t.keepalive.is_zero() {
+        // What was sent and not acknowledged for so long is lost: the kernel tells the writer (tcp(7)).
+        let dead = t
+            .keepalive
+            .saturating_mul(t.keepalive_max.saturating_add(1))
+            .max(t.connect);
+        rustix::net::sockopt::set_tcp_user_timeout(
+            &stream,
+            u32::try_from(dead.as_millis()).unwrap_or(u32::MAX),
+        )?;
+    }
+    Ok(Box::new(QuickAck(stream)))
+}
+
+/// Starts the proxy command. Its last words on standard error are in the second value.
+pub(crate) fn proxy(
+    command: &str,
+) -> Result<(Box<dyn Duplex>, Tail, tokio::process::Child), Failure> {
+    let failed = |reason: String| Failure::Proxy {
+        command: clean(command.as_bytes()),
+        reason,
+    };
+    let mut child = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(format!("exec {command}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| failed(e.to_string()))?;
+    let (Some(stdin), Some(stdout), Some(mut stderr)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(failed("its pipes could not be made".to_owned()));
+    };
+    let tail = Tail::default();
+    let words = tail.clone();
+    tokio::spawn(async move {
+        let mut buffer = [0; 1024];
+        while let Ok(n @ 1..) = stderr.read(&mut buffer).await {
+            words.push(&buffer[..n]);
+        }
+    });
+    Ok((Box::new(tokio::io::join(stdout, stdin)), tail, child))
+}
