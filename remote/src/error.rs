@@ -226,19 +226,14 @@ pub enum HelperProblem {
 
 impl RemoteError {
     pub(crate) fn new(host: impl Into<String>, failure: impl Into<Failure>) -> Self {
-        Self {
-            host: host.into(),
-            failure: failure.into(),
-        }
+        Self { host: host.into(), failure: failure.into() }
     }
 
     /// The coarse kind; that of the jump host's failure if one was on the way.
     pub fn kind(&self) -> Kind {
         match &self.failure {
             Failure::Dns { .. } => Kind::Dns,
-            Failure::Refused { .. } | Failure::Closed { .. } | Failure::Proxy { .. } => {
-                Kind::Refused
-            }
+            Failure::Refused { .. } | Failure::Closed { .. } | Failure::Proxy { .. } => Kind::Refused,
             Failure::Timeout { .. } => Kind::Timeout,
             Failure::HostKey(_) => Kind::HostKey,
             Failure::Auth { .. } => Kind::Auth,
@@ -256,21 +251,15 @@ impl RemoteError {
         let text = match &self.failure {
             Failure::Jump(at) => return at.hint(),
             Failure::Dns { .. } => "check the name, or set `ansible_host` to an address",
-            Failure::Refused { .. } => {
-                "check that the host is up and that sshd listens on this port"
-            }
+            Failure::Refused { .. } => "check that the host is up and that sshd listens on this port",
             Failure::Closed { .. } => {
                 "sshd may be overloaded (MaxStartups) or refuse this address: see its log, or use fewer forks"
             }
             Failure::HostKey(refusal) => return Some(refusal.hint()),
             Failure::Auth { tried, .. } => return Some(auth_hint(tried)),
-            Failure::Become {
-                problem, method, ..
-            } => return become_hint(problem, method),
+            Failure::Become { problem, method, .. } => return become_hint(problem, method),
             Failure::Helper(HelperProblem::NoArchitecture { arch, .. }) => {
-                return Some(format!(
-                    "build rectify with a helper for `{arch}` (see the guide on building helpers)"
-                ));
+                return Some(format!("build rectify with a helper for `{arch}` (see the guide on building helpers)"));
             }
             Failure::Helper(HelperProblem::NoPlace { .. }) => {
                 "free some space, or make one of these directories private (0700), yours, and executable"
@@ -283,7 +272,8 @@ impl RemoteError {
 
 impl HostKeyRefusal {
     fn hint(&self) -> String {
-        let compare = "compare the fingerprint with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on its console)";
+        let compare =
+            "compare the fingerprint with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on its console)";
         match &self.problem {
             HostKeyProblem::Unknown => format!("run `rectify trust`, and {compare}"),
             HostKeyProblem::Changed => match &self.location {
@@ -292,12 +282,9 @@ impl HostKeyRefusal {
                 }
                 None => format!("{compare}; if it is right, run `rectify trust`"),
             },
-            HostKeyProblem::Revoked => {
-                "this key must not be used: give the host a new one".to_owned()
-            }
+            HostKeyProblem::Revoked => "this key must not be used: give the host a new one".to_owned(),
             HostKeyProblem::Certificate(_) => {
-                "have the host key signed again, or trust the plain key with `rectify trust`"
-                    .to_owned()
+                "have the host key signed again, or trust the plain key with `rectify trust`".to_owned()
             }
             HostKeyProblem::Unreadable(_) => "repair the file that is named".to_owned(),
         }
@@ -314,7 +301,9 @@ fn auth_hint(tried: &[Attempt]) -> String {
 fn become_hint(problem: &BecomeProblem, method: &str) -> Option<String> {
     match problem {
         BecomeProblem::PasswordRequired => Some("give it with `-K`, or `ansible_become_password`".to_owned()),
-        BecomeProblem::RequireTty => Some("remove `Defaults requiretty` from sudoers for this account, or set `ansible_become_method: su`".to_owned()),
+        BecomeProblem::RequireTty => Some(
+            "remove `Defaults requiretty` from sudoers for this account, or set `ansible_become_method: su`".to_owned(),
+        ),
         BecomeProblem::NotInstalled => Some(format!("install {method}, or set `ansible_become_method`")),
         BecomeProblem::NotPermitted(_) => Some(format!("allow this account to run /bin/sh with {method}")),
         _ => None,
@@ -329,10 +318,7 @@ impl fmt::Display for Attempt {
 
 impl Attempt {
     pub(crate) fn new(what: impl Into<String>, result: impl AsRef<str>) -> Self {
-        Self {
-            what: what.into(),
-            result: clean(result.as_ref().as_bytes()),
-        }
+        Self { what: what.into(), result: clean(result.as_ref().as_bytes()) }
     }
 }
 

@@ -69,7 +69,8 @@ pub async fn here(name: &str, start: &Start, times: Timeouts) -> Result<Exchange
     let run = || {
         let launch = Launch::new(&nonce, start.r#become.as_ref())?;
         if let (true, Some(change)) = (launch.pty, &start.r#become) {
-            let words = "asking for a password needs a terminal, which a local connection does not have: use sudo".to_owned();
+            let words =
+                "asking for a password needs a terminal, which a local connection does not have: use sudo".to_owned();
             return Err(change.failure(crate::BecomeProblem::Unusable(words)));
         }
         let process = Process::here(&launch.command, times.progress)?;
@@ -90,19 +91,10 @@ async fn finish(
         let behind = begin(&mut process, nonce, &launch, start, times.answer).await?;
         Ok((process, behind))
     };
-    let (process, behind) = begun
-        .await
-        .map_err(|failure: Failure| RemoteError::new(&**host, failure))?;
+    let (process, behind) = begun.await.map_err(|failure: Failure| RemoteError::new(&**host, failure))?;
     Ok(Exchange {
-        sender: FrameSender {
-            host: Arc::clone(host),
-            input: process.input,
-        },
-        receiver: FrameReceiver {
-            host: Arc::clone(host),
-            output: process.output,
-            buffer: BytesMut::from(&behind[..]),
-        },
+        sender: FrameSender { host: Arc::clone(host), input: process.input },
+        receiver: FrameReceiver { host: Arc::clone(host), output: process.output, buffer: BytesMut::from(&behind[..]) },
     })
 }
 
@@ -111,10 +103,7 @@ pub(crate) fn length(of: usize) -> Result<[u8; 4], Failure> {
     let small = u32::try_from(of).ok().filter(|_| of <= MAX_FRAME);
     small
         .map(u32::to_be_bytes)
-        .ok_or_else(|| Failure::Protocol {
-            doing: "sending a frame".to_owned(),
-            reason: too_long(of),
-        })
+        .ok_or_else(|| Failure::Protocol { doing: "sending a frame".to_owned(), reason: too_long(of) })
 }
 
 fn too_long(bytes: usize) -> String {
@@ -146,8 +135,7 @@ impl FrameSender {
             self.input.write(head.freeze()).await?;
             self.input.write(frame).await
         };
-        sent.await
-            .map_err(|failure| RemoteError::new(&*self.host, failure))
+        sent.await.map_err(|failure| RemoteError::new(&*self.host, failure))
     }
 
     /// Ends the helper's input.
@@ -165,17 +153,10 @@ impl FrameReceiver {
     pub async fn receive(&mut self) -> Result<Option<Bytes>, RemoteError> {
         loop {
             if self.buffer.len() >= 4 {
-                let length = u32::from_be_bytes([
-                    self.buffer[0],
-                    self.buffer[1],
-                    self.buffer[2],
-                    self.buffer[3],
-                ]) as usize;
+                let length =
+                    u32::from_be_bytes([self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]]) as usize;
                 if length > MAX_FRAME {
-                    let failure = Failure::Protocol {
-                        doing: "receiving a frame".to_owned(),
-                        reason: too_long(length),
-                    };
+                    let failure = Failure::Protocol { doing: "receiving a frame".to_owned(), reason: too_long(length) };
                     return Err(RemoteError::new(&*self.host, failure));
                 }
                 if self.buffer.len() >= 4 + length {
@@ -188,10 +169,7 @@ impl FrameReceiver {
                 Some(Chunk::Stderr(_)) => {}
                 None if self.buffer.is_empty() => return Ok(None),
                 None => {
-                    let reason = format!(
-                        "the helper ended within a frame: {}",
-                        self.output.epitaph().await
-                    );
+                    let reason = format!("the helper ended within a frame: {}", self.output.epitaph().await);
                     return Err(RemoteError::new(&*self.host, Failure::Lost { reason }));
                 }
             }
@@ -217,16 +195,12 @@ impl FrameReceiver {
 
 impl std::fmt::Debug for FrameSender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrameSender")
-            .field("host", &self.host)
-            .finish_non_exhaustive()
+        f.debug_struct("FrameSender").field("host", &self.host).finish_non_exhaustive()
     }
 }
 
 impl std::fmt::Debug for FrameReceiver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrameReceiver")
-            .field("host", &self.host)
-            .finish_non_exhaustive()
+        f.debug_struct("FrameReceiver").field("host", &self.host).finish_non_exhaustive()
     }
 }

@@ -63,13 +63,7 @@ pub struct Turn<I, R> {
 impl<I, R> Turn<I, R> {
     /// Says something. Waits while the reader of the channel is behind; says nothing when there is no reader any more.
     pub async fn emit(&self, item: I) {
-        let _ = self
-            .events
-            .send(FleetEvent::Item {
-                host: self.host,
-                item,
-            })
-            .await;
+        let _ = self.events.send(FleetEvent::Item { host: self.host, item }).await;
     }
 }
 
@@ -129,11 +123,7 @@ async fn drive<H, I, R, F, W>(
             let _ = events.send(FleetEvent::Cancelled { host }).await;
             continue;
         };
-        let turn = Turn {
-            host,
-            events: events.clone(),
-            cancel: cancel.clone(),
-        };
+        let turn = Turn { host, events: events.clone(), cancel: cancel.clone() };
         let (events, work) = (events.clone(), Arc::clone(&work));
         turns.spawn(async move {
             let _permit = permit;
@@ -142,10 +132,7 @@ async fn drive<H, I, R, F, W>(
             one.spawn(async move { work(target, turn).await });
             let end = match one.join_next().await {
                 Some(Ok(result)) => FleetEvent::Finished { host, result },
-                Some(Err(error)) => FleetEvent::Panicked {
-                    host,
-                    message: message(error),
-                },
+                Some(Err(error)) => FleetEvent::Panicked { host, message: message(error) },
                 None => return,
             };
             let _ = events.send(end).await;
@@ -158,9 +145,7 @@ fn message(error: tokio::task::JoinError) -> String {
     match error.try_into_panic() {
         Ok(panic) => match panic.downcast::<String>() {
             Ok(text) => *text,
-            Err(panic) => panic
-                .downcast_ref::<&str>()
-                .map_or_else(|| "panicked".to_owned(), |text| (*text).to_owned()),
+            Err(panic) => panic.downcast_ref::<&str>().map_or_else(|| "panicked".to_owned(), |text| (*text).to_owned()),
         },
         Err(error) => error.to_string(),
     }
@@ -172,9 +157,7 @@ mod tests {
 
     use super::*;
 
-    async fn all<I: Send, R: Send>(
-        mut events: mpsc::Receiver<FleetEvent<I, R>>,
-    ) -> Vec<FleetEvent<I, R>> {
+    async fn all<I: Send, R: Send>(mut events: mpsc::Receiver<FleetEvent<I, R>>) -> Vec<FleetEvent<I, R>> {
         let mut seen = Vec::new();
         while let Some(event) = events.recv().await {
             seen.push(event);
@@ -187,11 +170,8 @@ mod tests {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (n, m) = (Arc::clone(&now), Arc::clone(&most));
         let forks = NonZeroUsize::new(3).unwrap();
-        let events = run_fleet(
-            (0..20).collect(),
-            forks,
-            CancellationToken::new(),
-            move |host: usize, _: Turn<(), usize>| {
+        let events =
+            run_fleet((0..20).collect(), forks, CancellationToken::new(), move |host: usize, _: Turn<(), usize>| {
                 let (n, m) = (Arc::clone(&n), Arc::clone(&m));
                 async move {
                     m.fetch_max(n.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -201,8 +181,7 @@ mod tests {
                     n.fetch_sub(1, Ordering::SeqCst);
                     host
                 }
-            },
-        );
+            });
         let ends = all(events)
             .await
             .into_iter()
@@ -213,17 +192,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_starts_speaks_and_ends_in_that_order_and_a_panic_stays_its_own() {
-        let events = run_fleet(
-            vec!["a", "bad", "c"],
-            DEFAULT_FORKS,
-            CancellationToken::new(),
-            |host, turn| async move {
+        let events =
+            run_fleet(vec!["a", "bad", "c"], DEFAULT_FORKS, CancellationToken::new(), |host, turn| async move {
                 turn.emit(1).await;
                 assert!(host != "bad", "{host} broke");
                 turn.emit(2).await;
                 host
-            },
-        );
+            });
         let seen = all(events).await;
         let of = |n: usize| -> Vec<String> {
             let mine = |e: &&FleetEvent<i32, &str>| match e {
@@ -244,10 +219,7 @@ mod tests {
                 "Finished { host: 2, result: \"c\" }"
             ]
         );
-        assert_eq!(
-            of(1).last().unwrap(),
-            "Panicked { host: 1, message: \"bad broke\" }"
-        );
+        assert_eq!(of(1).last().unwrap(), "Panicked { host: 1, message: \"bad broke\" }");
     }
 
     #[tokio::test]
@@ -255,29 +227,21 @@ mod tests {
         let cancel = CancellationToken::new();
         let stop = cancel.clone();
         let one = NonZeroUsize::new(1).unwrap();
-        let events = run_fleet(
-            vec![0, 1, 2],
-            one,
-            cancel,
-            move |_, turn: Turn<(), &str>| {
-                let stop = stop.clone();
-                async move {
-                    stop.cancel();
-                    turn.cancel.cancelled().await;
-                    "came to an end"
-                }
-            },
-        );
+        let events = run_fleet(vec![0, 1, 2], one, cancel, move |_, turn: Turn<(), &str>| {
+            let stop = stop.clone();
+            async move {
+                stop.cancel();
+                turn.cancel.cancelled().await;
+                "came to an end"
+            }
+        });
         assert_eq!(
             all(events).await,
             [
                 FleetEvent::Started { host: 0 },
                 FleetEvent::Cancelled { host: 1 },
                 FleetEvent::Cancelled { host: 2 },
-                FleetEvent::Finished {
-                    host: 0,
-                    result: "came to an end"
-                },
+                FleetEvent::Finished { host: 0, result: "came to an end" },
             ]
         );
     }
@@ -285,18 +249,13 @@ mod tests {
     #[tokio::test]
     async fn dropping_the_channel_ends_the_hosts() {
         let (gone, mut went) = mpsc::channel::<()>(1);
-        let mut events = run_fleet(
-            vec![()],
-            DEFAULT_FORKS,
-            CancellationToken::new(),
-            move |(), _: Turn<(), ()>| {
-                let gone = gone.clone();
-                async move {
-                    let _held = gone;
-                    std::future::pending::<()>().await;
-                }
-            },
-        );
+        let mut events = run_fleet(vec![()], DEFAULT_FORKS, CancellationToken::new(), move |(), _: Turn<(), ()>| {
+            let gone = gone.clone();
+            async move {
+                let _held = gone;
+                std::future::pending::<()>().await;
+            }
+        });
         assert_eq!(events.recv().await, Some(FleetEvent::Started { host: 0 }));
         drop(events);
         assert_eq!(went.recv().await, None, "every sender is dropped");

@@ -19,8 +19,5 @@ pub mod session;
 pub mod ssh_config;
 mod text;
 
-pub use error::{
-    Attempt, BecomeProblem, Failure, HelperProblem, HostKeyProblem, HostKeyRefusal, Kind,
-    RemoteError,
-};
+pub use error::{Attempt, BecomeProblem, Failure, HelperProblem, HostKeyProblem, HostKeyRefusal, Kind, RemoteError};
 pub use secret::Secret;

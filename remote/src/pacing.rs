@@ -35,27 +35,18 @@ impl Default for Pacer {
 impl Pacer {
     /// A pacer that lets `per_address` handshakes (at least one) be under way per address.
     pub fn new(per_address: usize) -> Self {
-        Self {
-            per_address: per_address.max(1),
-            addresses: Arc::default(),
-        }
+        Self { per_address: per_address.max(1), addresses: Arc::default() }
     }
 
     /// Waits for a turn at `address`. The turn ends when the permit is dropped: after authentication, or on failure.
     pub async fn turn(&self, address: &str) -> OwnedSemaphorePermit {
         let gate = {
-            let mut addresses = self
-                .addresses
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let gate = addresses
-                .entry(address.to_owned())
-                .or_insert_with(|| Arc::new(Semaphore::new(self.per_address)));
+            let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            let gate =
+                addresses.entry(address.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.per_address)));
             Arc::clone(gate)
         };
-        gate.acquire_owned()
-            .await
-            .expect("invariant: the semaphore is never closed")
+        gate.acquire_owned().await.expect("invariant: the semaphore is never closed")
     }
 }
 
@@ -71,12 +62,7 @@ pub struct Backoff {
 impl Backoff {
     /// Pauses for `attempts` attempts in all: `base`, twice that, four times that …, each plus up to its own length.
     pub fn new(attempts: u32, base: Duration) -> Self {
-        Self {
-            attempt: 1,
-            attempts,
-            base,
-            scatter: RandomState::new(),
-        }
+        Self { attempt: 1, attempts, base, scatter: RandomState::new() }
     }
 }
 
@@ -106,12 +92,7 @@ mod tests {
         let _second = pacer.turn("a:22").await;
         let third = pacer.turn("a:22");
         tokio::pin!(third);
-        assert!(
-            tokio::time::timeout(Duration::ZERO, third.as_mut())
-                .await
-                .is_err(),
-            "the third waits"
-        );
+        assert!(tokio::time::timeout(Duration::ZERO, third.as_mut()).await.is_err(), "the third waits");
         let _other = pacer.turn("b:22").await;
         drop(first);
         let _third = third.await;

@@ -39,10 +39,7 @@ mod tests {
     #[test]
     fn a_secret_is_masked_in_every_format() {
         let secret = Secret::new("hunter2");
-        assert_eq!(
-            format!("{secret} {secret:?} {:?}", Some(&secret)),
-            "******** ******** Some(********)"
-        );
+        assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "******** ******** Some(********)");
         assert_eq!(secret.reveal(), "hunter2");
     }
 }

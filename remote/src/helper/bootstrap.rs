@@ -41,11 +41,7 @@ pub(crate) async fn begin(
     answer: Duration,
 ) -> Result<Bytes, Failure> {
     let opening = pack(&start.opening)?;
-    let ahead = if opening.len() <= AHEAD {
-        opening.len()
-    } else {
-        0
-    };
+    let ahead = if opening.len() <= AHEAD { opening.len() } else { 0 };
     let mut talk = Talk {
         process,
         mark: format!("rectify:{nonce}:").into_bytes(),
@@ -60,13 +56,7 @@ pub(crate) async fn begin(
         talk.gain().await?;
     }
     let hashes = start.images.hashes();
-    let head = script::Start {
-        nonce,
-        ahead,
-        helpers: &hashes,
-        dirs: &start.directories,
-        quiet: launch.pty,
-    };
+    let head = script::Start { nonce, ahead, helpers: &hashes, dirs: &start.directories, quiet: launch.pty };
     let mut first = BytesMut::from(head.line().as_bytes());
     first.extend_from_slice(&opening[..ahead]);
     talk.send(first.freeze()).await?;
@@ -94,10 +84,7 @@ pub(crate) async fn begin(
             }
         }
     }
-    Err(HelperProblem::Start {
-        reason: "the host asks for the helper again and again".to_owned(),
-    }
-    .into())
+    Err(HelperProblem::Start { reason: "the host asks for the helper again and again".to_owned() }.into())
 }
 
 /// Frames, each behind its length.
@@ -162,20 +149,14 @@ impl Talk<'_> {
                     let mut heard = self.said.clone();
                     heard.extend_from_slice(&self.seen);
                     let end = self.process.output.epitaph().await;
-                    let problem = change
-                        .verdict(&heard)
-                        .or_else(|| change.verdict(end.as_bytes()));
-                    let words =
-                        || BecomeProblem::Other(if heard.is_empty() { end } else { clean(&heard) });
+                    let problem = change.verdict(&heard).or_else(|| change.verdict(end.as_bytes()));
+                    let words = || BecomeProblem::Other(if heard.is_empty() { end } else { clean(&heard) });
                     return Err(change.failure(problem.unwrap_or_else(words)));
                 }
                 Ok(Err(failure)) => return Err(failure),
                 Err(_) => {
-                    let waiting = format!(
-                        "no answer within {} s; its last words: {}",
-                        self.answer.as_secs(),
-                        clean(&heard)
-                    );
+                    let waiting =
+                        format!("no answer within {} s; its last words: {}", self.answer.as_secs(), clean(&heard));
                     return Err(change.failure(BecomeProblem::Other(waiting)));
                 }
             }
@@ -187,11 +168,7 @@ impl Talk<'_> {
         let Some(image) = self.start.images.get(arch) else {
             return Err(self.error(&format!("no-architecture {arch}")));
         };
-        let body = if how == "gzip" {
-            image.packed()
-        } else {
-            image.raw()
-        };
+        let body = if how == "gzip" { image.packed() } else { image.raw() };
         self.send(Bytes::from(format!("{}\n", body.len()))).await?;
         self.send(body).await
     }
@@ -225,10 +202,7 @@ impl Talk<'_> {
                 Ok(Ok(false)) => return Err(self.ended().await),
                 Ok(Err(failure)) => return Err(failure),
                 Err(_) => {
-                    return Err(Failure::Timeout {
-                        doing: "starting the helper".to_owned(),
-                        after: self.answer,
-                    });
+                    return Err(Failure::Timeout { doing: "starting the helper".to_owned(), after: self.answer });
                 }
             }
         }
@@ -256,15 +230,8 @@ impl Talk<'_> {
             }
         }
         if self.noise > NOISE {
-            let reason = format!(
-                "the host prints and prints ({} KiB and no end): {}",
-                NOISE >> 10,
-                clean(&self.said)
-            );
-            return Err(Failure::Protocol {
-                doing: "starting the helper".to_owned(),
-                reason,
-            });
+            let reason = format!("the host prints and prints ({} KiB and no end): {}", NOISE >> 10, clean(&self.said));
+            return Err(Failure::Protocol { doing: "starting the helper".to_owned(), reason });
         }
         Ok(true)
     }
@@ -277,10 +244,7 @@ impl Talk<'_> {
 
     /// Our next line, if it is all there; what stands before it is a banner and goes.
     fn take_line(&mut self) -> Result<Option<String>, Failure> {
-        let at = self
-            .seen
-            .windows(self.mark.len())
-            .position(|window| window == self.mark);
+        let at = self.seen.windows(self.mark.len()).position(|window| window == self.mark);
         let Some(at) = at else {
             // The mark may be cut in two; everything before that is noise.
             let noise = self.seen.len().saturating_sub(self.mark.len());
@@ -312,25 +276,11 @@ impl Talk<'_> {
         match code {
             "no-architecture" => {
                 let have: Vec<&str> = self.start.images.architectures().collect();
-                let have = if have.is_empty() {
-                    "none".to_owned()
-                } else {
-                    have.join(", ")
-                };
-                HelperProblem::NoArchitecture {
-                    arch: clean(rest.as_bytes()),
-                    have,
-                }
-                .into()
+                let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
+                HelperProblem::NoArchitecture { arch: clean(rest.as_bytes()), have }.into()
             }
-            "no-place" => HelperProblem::NoPlace {
-                reasons: clean(rest.as_bytes()),
-            }
-            .into(),
-            _ => HelperProblem::Start {
-                reason: clean(what.as_bytes()),
-            }
-            .into(),
+            "no-place" => HelperProblem::NoPlace { reasons: clean(rest.as_bytes()) }.into(),
+            _ => HelperProblem::Start { reason: clean(what.as_bytes()) }.into(),
         }
     }
 }

@@ -29,10 +29,7 @@ impl Images {
     /// If an architecture's name has other characters than letters, digits and `_`.
     pub fn new(binaries: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let image = |(arch, raw): (String, Vec<u8>)| {
-            assert!(
-                arch.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
-                "`{arch}` is no architecture's name"
-            );
+            assert!(arch.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "`{arch}` is no architecture's name");
             (arch, Image::new(raw))
         };
         Self(Arc::new(binaries.into_iter().map(image).collect()))
@@ -49,24 +46,14 @@ impl Images {
     }
 
     pub(crate) fn hashes(&self) -> Vec<(String, String)> {
-        self.0
-            .iter()
-            .map(|(arch, image)| (arch.clone(), image.sha256.clone()))
-            .collect()
+        self.0.iter().map(|(arch, image)| (arch.clone(), image.sha256.clone())).collect()
     }
 }
 
 impl Image {
     fn new(raw: Vec<u8>) -> Self {
-        let sha256 = Sha256::digest(&raw)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Self {
-            raw: raw.into(),
-            sha256,
-            packed: OnceLock::new(),
-        }
+        let sha256 = Sha256::digest(&raw).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { raw: raw.into(), sha256, packed: OnceLock::new() }
     }
 
     /// Lower-case hexadecimal SHA-256 of the binary.
@@ -82,13 +69,9 @@ impl Image {
     /// The binary in gzip's format, packed once.
     pub(crate) fn packed(&self) -> Bytes {
         let pack = || {
-            let mut gzip =
-                GzEncoder::new(Vec::with_capacity(self.raw.len() / 2), Compression::best());
-            gzip.write_all(&self.raw)
-                .expect("invariant: a vector takes everything");
-            gzip.finish()
-                .expect("invariant: a vector takes everything")
-                .into()
+            let mut gzip = GzEncoder::new(Vec::with_capacity(self.raw.len() / 2), Compression::best());
+            gzip.write_all(&self.raw).expect("invariant: a vector takes everything");
+            gzip.finish().expect("invariant: a vector takes everything").into()
         };
         self.packed.get_or_init(pack).clone()
     }

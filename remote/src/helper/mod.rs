@@ -46,11 +46,6 @@ pub struct Start {
 impl Start {
     /// A start as the account that logs in, in the usual directories.
     pub fn new(images: Images) -> Self {
-        Self {
-            images,
-            r#become: None,
-            directories: Vec::new(),
-            opening: Vec::new(),
-        }
+        Self { images, r#become: None, directories: Vec::new(), opening: Vec::new() }
     }
 }

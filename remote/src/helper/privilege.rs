@@ -39,17 +39,12 @@ impl std::str::FromStr for Method {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        match name
-            .strip_prefix("ansible.builtin.")
-            .or_else(|| name.strip_prefix("community.general."))
-            .unwrap_or(name)
+        match name.strip_prefix("ansible.builtin.").or_else(|| name.strip_prefix("community.general.")).unwrap_or(name)
         {
             "sudo" => Ok(Self::Sudo),
             "doas" => Ok(Self::Doas),
             "su" => Ok(Self::Su),
-            _ => Err(format!(
-                "`{name}` is no way to become another user here: use sudo, doas or su"
-            )),
+            _ => Err(format!("`{name}` is no way to become another user here: use sudo, doas or su")),
         }
     }
 }
@@ -71,49 +66,29 @@ impl Launch {
         let read = r#"read -r s && eval "$s""#;
         let prompt = format!("[rectify {nonce}] password: ");
         let Some(change) = change else {
-            return Ok(Self {
-                command: format!("exec /bin/sh -c '{read}'"),
-                pty: false,
-                prompt,
-            });
+            return Ok(Self { command: format!("exec /bin/sh -c '{read}'"), pty: false, prompt });
         };
         check(change)?;
         let (user, password) = (&change.user, change.password.is_some());
         // A terminal would change the bytes; in this one line of ours it does not yet matter.
         let tame = "stty raw -echo;";
         let (command, pty) = match (change.method, password) {
-            (Method::Sudo, false) => (
-                format!("exec env LC_ALL=C sudo -n -H -u {user} -- /bin/sh -c '{ready} {read}'"),
-                false,
-            ),
-            (Method::Sudo, true) => (
-                format!(
-                    "exec env LC_ALL=C sudo -S -p '{prompt}' -H -u {user} -- /bin/sh -c '{ready} {read}'"
-                ),
-                false,
-            ),
-            (Method::Doas, false) => (
-                format!("exec env LC_ALL=C doas -n -u {user} /bin/sh -c '{ready} {read}'"),
-                false,
-            ),
-            (Method::Doas, true) => (
-                format!("exec env LC_ALL=C doas -u {user} /bin/sh -c '{tame} {ready} {read}'"),
-                true,
-            ),
-            (Method::Su, false) => (
-                format!("exec env LC_ALL=C su -s /bin/sh -c '{ready} {read}' {user}"),
-                false,
-            ),
-            (Method::Su, true) => (
-                format!("exec env LC_ALL=C su -s /bin/sh -c '{tame} {ready} {read}' {user}"),
-                true,
-            ),
+            (Method::Sudo, false) => {
+                (format!("exec env LC_ALL=C sudo -n -H -u {user} -- /bin/sh -c '{ready} {read}'"), false)
+            }
+            (Method::Sudo, true) => {
+                (format!("exec env LC_ALL=C sudo -S -p '{prompt}' -H -u {user} -- /bin/sh -c '{ready} {read}'"), false)
+            }
+            (Method::Doas, false) => {
+                (format!("exec env LC_ALL=C doas -n -u {user} /bin/sh -c '{ready} {read}'"), false)
+            }
+            (Method::Doas, true) => {
+                (format!("exec env LC_ALL=C doas -u {user} /bin/sh -c '{tame} {ready} {read}'"), true)
+            }
+            (Method::Su, false) => (format!("exec env LC_ALL=C su -s /bin/sh -c '{ready} {read}' {user}"), false),
+            (Method::Su, true) => (format!("exec env LC_ALL=C su -s /bin/sh -c '{tame} {ready} {read}' {user}"), true),
         };
-        Ok(Self {
-            command,
-            pty,
-            prompt,
-        })
+        Ok(Self { command, pty, prompt })
     }
 
     /// Whether what was said so far ends in a request for a password.
@@ -122,13 +97,7 @@ impl Launch {
         let end = text.trim_end();
         // With `passprompt_override` off, or in doas and su, the prompt is not ours.
         end.ends_with(self.prompt.trim_end())
-            || (end.ends_with(':')
-                && end
-                    .rsplit('\n')
-                    .next()
-                    .unwrap_or("")
-                    .to_lowercase()
-                    .contains("password"))
+            || (end.ends_with(':') && end.rsplit('\n').next().unwrap_or("").to_lowercase().contains("password"))
     }
 }
 
@@ -136,16 +105,10 @@ impl Launch {
 fn check(change: &Become) -> Result<(), Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if change.user.is_empty() || change.user.starts_with('-') || !change.user.chars().all(plain) {
-        return Err(change.failure(BecomeProblem::Unusable(format!(
-            "`{}` is no account's name",
-            clean(change.user.as_bytes())
-        ))));
+        return Err(change
+            .failure(BecomeProblem::Unusable(format!("`{}` is no account's name", clean(change.user.as_bytes())))));
     }
-    if change
-        .password
-        .as_ref()
-        .is_some_and(|password| password.reveal().chars().any(char::is_control))
-    {
+    if change.password.as_ref().is_some_and(|password| password.reveal().chars().any(char::is_control)) {
         return Err(change.failure(BecomeProblem::Unusable(
             "the password has a line end or another control character in it".to_owned(),
         )));
@@ -155,11 +118,7 @@ fn check(change: &Become) -> Result<(), Failure> {
 
 impl Become {
     pub(crate) fn failure(&self, problem: BecomeProblem) -> Failure {
-        Failure::Become {
-            method: self.method.name(),
-            user: self.user.clone(),
-            problem,
-        }
+        Failure::Become { method: self.method.name(), user: self.user.clone(), problem }
     }
 
     /// What the program's words mean, if they mean that it will not work.
@@ -183,11 +142,7 @@ impl Become {
                 BecomeProblem::PasswordRequired
             });
         }
-        if has(&[
-            "a password is required",
-            "doas: authentication required",
-            "doas: authorization required",
-        ]) {
+        if has(&["a password is required", "doas: authentication required", "doas: authorization required"]) {
             return Some(BecomeProblem::PasswordRequired);
         }
         let barred = [
@@ -209,10 +164,7 @@ impl Become {
             format!("'{name}': no such file"),
             format!("‘{name}’: no such file"),
         ];
-        missing
-            .iter()
-            .any(|words| text.contains(words.as_str()))
-            .then_some(BecomeProblem::NotInstalled)
+        missing.iter().any(|words| text.contains(words.as_str())).then_some(BecomeProblem::NotInstalled)
     }
 }
 
@@ -221,20 +173,13 @@ mod tests {
     use super::*;
 
     fn sudo(password: Option<&str>) -> Become {
-        Become {
-            method: Method::Sudo,
-            user: "root".to_owned(),
-            password: password.map(Secret::new),
-        }
+        Become { method: Method::Sudo, user: "root".to_owned(), password: password.map(Secret::new) }
     }
 
     #[test]
     fn the_password_is_in_no_command_line() {
         for method in [Method::Sudo, Method::Doas, Method::Su] {
-            let change = Become {
-                method,
-                ..sudo(Some("hunter2"))
-            };
+            let change = Become { method, ..sudo(Some("hunter2")) };
             let launch = Launch::new("ab", Some(&change)).unwrap();
             assert!(!launch.command.contains("hunter2"), "{}", launch.command);
             assert!(!format!("{change:?}").contains("hunter2"));
@@ -244,10 +189,7 @@ mod tests {
     #[test]
     fn an_account_name_cannot_smuggle_a_word_into_the_command() {
         for user in ["", "-i", "a b", "root;reboot", "$(x)", "ro'ot"] {
-            let change = Become {
-                user: user.to_owned(),
-                ..sudo(None)
-            };
+            let change = Become { user: user.to_owned(), ..sudo(None) };
             assert!(Launch::new("ab", Some(&change)).is_err(), "{user}");
         }
         assert!(Launch::new("ab", Some(&sudo(Some("two\nlines")))).is_err());
@@ -256,30 +198,12 @@ mod tests {
     #[test]
     fn what_the_programs_say_is_understood() {
         let with = sudo(Some("x"));
-        assert_eq!(
-            with.verdict(b"Sorry, try again."),
-            Some(BecomeProblem::WrongPassword)
-        );
-        assert_eq!(
-            sudo(None).verdict(b"sudo: a password is required\n"),
-            Some(BecomeProblem::PasswordRequired)
-        );
-        assert_eq!(
-            with.verdict(b"sudo: sorry, you must have a tty to run sudo"),
-            Some(BecomeProblem::RequireTty)
-        );
-        assert_eq!(
-            with.verdict(b"env: 'sudo': No such file or directory"),
-            Some(BecomeProblem::NotInstalled)
-        );
-        assert!(matches!(
-            with.verdict(b"joe is not in the sudoers file."),
-            Some(BecomeProblem::NotPermitted(_))
-        ));
-        assert_eq!(
-            with.verdict(b"We trust you have received the usual lecture"),
-            None
-        );
+        assert_eq!(with.verdict(b"Sorry, try again."), Some(BecomeProblem::WrongPassword));
+        assert_eq!(sudo(None).verdict(b"sudo: a password is required\n"), Some(BecomeProblem::PasswordRequired));
+        assert_eq!(with.verdict(b"sudo: sorry, you must have a tty to run sudo"), Some(BecomeProblem::RequireTty));
+        assert_eq!(with.verdict(b"env: 'sudo': No such file or directory"), Some(BecomeProblem::NotInstalled));
+        assert!(matches!(with.verdict(b"joe is not in the sudoers file."), Some(BecomeProblem::NotPermitted(_))));
+        assert_eq!(with.verdict(b"We trust you have received the usual lecture"), None);
     }
 
     #[test]

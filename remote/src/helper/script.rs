@@ -6,21 +6,13 @@ const SCRIPT: &str = include_str!("bootstrap.sh");
 /// The script without comments and line ends: the shell on the host gets it with one `read`.
 pub(crate) fn one_line() -> String {
     let mut out = String::with_capacity(SCRIPT.len());
-    for line in SCRIPT
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
+    for line in SCRIPT.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         out.push_str(line);
         // After these a command or a pattern follows, and a semicolon would be a syntax error.
-        let open = [
-            "{", "(", "then", "else", "do", "in", ";;", ";", "&&", "||", "|",
-        ];
-        let continues = open.iter().any(|end| {
-            line == *end
-                || line.ends_with(&format!(" {end}"))
-                || (*end == ";" && line.ends_with(';'))
-        });
+        let open = ["{", "(", "then", "else", "do", "in", ";;", ";", "&&", "||", "|"];
+        let continues = open
+            .iter()
+            .any(|end| line == *end || line.ends_with(&format!(" {end}")) || (*end == ";" && line.ends_with(';')));
         out.push_str(if continues { " " } else { "; " });
     }
     out
@@ -43,11 +35,7 @@ pub(crate) struct Start<'a> {
 impl Start<'_> {
     /// The line to send, with its end.
     pub(crate) fn line(&self) -> String {
-        let pairs: Vec<String> = self
-            .helpers
-            .iter()
-            .map(|(arch, hash)| format!("{arch}:{hash}"))
-            .collect();
+        let pairs: Vec<String> = self.helpers.iter().map(|(arch, hash)| format!("{arch}:{hash}")).collect();
         format!(
             "nonce={}; ahead={}; helpers={}; dirs={}; quiet={}; {}\n",
             quote(self.nonce),
@@ -76,21 +64,9 @@ mod tests {
         let line = one_line();
         assert!(!line.contains('\n'));
         for shell in [&["dash"][..], &["bash", "--posix"], &["busybox", "sh"]] {
-            let out = Command::new(shell[0])
-                .args(&shell[1..])
-                .args(["-n", "-c", &line])
-                .output();
-            let out = out.unwrap_or_else(|e| {
-                panic!(
-                    "{}: {e}: install the Debian package `{}`",
-                    shell[0], shell[0]
-                )
-            });
-            assert!(
-                out.status.success(),
-                "{shell:?}: {}",
-                String::from_utf8_lossy(&out.stderr)
-            );
+            let out = Command::new(shell[0]).args(&shell[1..]).args(["-n", "-c", &line]).output();
+            let out = out.unwrap_or_else(|e| panic!("{}: {e}: install the Debian package `{}`", shell[0], shell[0]));
+            assert!(out.status.success(), "{shell:?}: {}", String::from_utf8_lossy(&out.stderr));
         }
     }
 }

@@ -20,19 +20,13 @@ const ANSWER: Duration = Duration::from_secs(60);
 
 /// A helper's stand-in: echoes its input. The padding makes it as large as one likes.
 fn helper(padding: usize) -> Vec<u8> {
-    let noise: Vec<u8> = (0..padding)
-        .map(|i| b'a' + u8::try_from((i * i / 7) % 26).unwrap())
-        .collect();
+    let noise: Vec<u8> = (0..padding).map(|i| b'a' + u8::try_from((i * i / 7) % 26).unwrap()).collect();
     let script = "#!/bin/sh\ncase $1 in\n--self-test) echo rectify-host ok; exit ;;\n--self-hash) sha256sum \"$0\" | cut -d\\  -f1; exit ;;\nesac\nexec cat\n#";
     [script.as_bytes(), &noise, b"\n"].concat()
 }
 
 fn images(binary: Vec<u8>) -> Images {
-    let arch = std::process::Command::new("uname")
-        .arg("-m")
-        .output()
-        .unwrap()
-        .stdout;
+    let arch = std::process::Command::new("uname").arg("-m").output().unwrap().stdout;
     Images::new([(String::from_utf8(arch).unwrap().trim().to_owned(), binary)])
 }
 
@@ -46,13 +40,7 @@ fn start(dirs: &[&Path]) -> Start {
 
 /// The opening frames of [`start`] as they travel; the stand-in sends back what it gets.
 fn opening() -> Vec<u8> {
-    [
-        &[0, 0, 0, 8][..],
-        b"the plan",
-        &[0, 0, 0x0b, 0xb8],
-        &[7; 3000],
-    ]
-    .concat()
+    [&[0, 0, 0, 8][..], b"the plan", &[0, 0, 0x0b, 0xb8], &[7; 3000]].concat()
 }
 
 /// Runs the start under `shell` (a command line that takes the loader as its last word) and reads `want` bytes.
@@ -61,18 +49,12 @@ async fn run(shell: &str, start: &Start, want: usize) -> Result<Vec<u8>, Failure
     let launch = Launch::new(&nonce, None)?;
     let command = launch.command.replace("exec /bin/sh -c", shell);
     let mut process = Process::here(&command, ANSWER)?;
-    let mut got = begin(&mut process, &nonce, &launch, start, ANSWER)
-        .await?
-        .to_vec();
+    let mut got = begin(&mut process, &nonce, &launch, start, ANSWER).await?.to_vec();
     while got.len() < want {
         match process.output.next().await {
             Some(Chunk::Stdout(bytes)) => got.extend_from_slice(&bytes),
             Some(Chunk::Stderr(_)) => {}
-            None => panic!(
-                "ended after {} bytes: {}",
-                got.len(),
-                process.output.epitaph().await
-            ),
+            None => panic!("ended after {} bytes: {}", got.len(), process.output.epitaph().await),
         }
     }
     // One more exchange shows that nothing was swallowed and nothing left over.
@@ -90,45 +72,24 @@ async fn run(shell: &str, start: &Start, want: usize) -> Result<Vec<u8>, Failure
     Ok(got)
 }
 
-const SHELLS: [&str; 4] = [
-    "exec dash -c",
-    "exec busybox sh -c",
-    "exec bash -c",
-    "exec mksh -c",
-];
+const SHELLS: [&str; 4] = ["exec dash -c", "exec busybox sh -c", "exec bash -c", "exec mksh -c"];
 
 fn private() -> TempDir {
-    for (program, package) in [
-        ("dash", "dash"),
-        ("busybox", "busybox"),
-        ("bash", "bash"),
-        ("mksh", "mksh"),
-        ("gzip", "gzip"),
-    ] {
-        let there = std::env::var("PATH")
-            .unwrap()
-            .split(':')
-            .any(|dir| Path::new(dir).join(program).exists());
-        assert!(
-            there,
-            "`{program}` is missing: install the Debian package `{package}`"
-        );
+    for (program, package) in
+        [("dash", "dash"), ("busybox", "busybox"), ("bash", "bash"), ("mksh", "mksh"), ("gzip", "gzip")]
+    {
+        let there = std::env::var("PATH").unwrap().split(':').any(|dir| Path::new(dir).join(program).exists());
+        assert!(there, "`{program}` is missing: install the Debian package `{package}`");
     }
     tempfile::tempdir().unwrap()
 }
 
 fn installed(dir: &Path) -> Vec<PathBuf> {
-    fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect()
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
 fn root() {
-    assert!(
-        rustix::process::geteuid().is_root(),
-        "this test mounts and changes owners: run it as root"
-    );
+    assert!(rustix::process::geteuid().is_root(), "this test mounts and changes owners: run it as root");
 }
 
 #[tokio::test]
@@ -137,30 +98,12 @@ async fn a_missing_helper_is_sent_and_a_present_one_is_not() {
         let home = private();
         let dir = home.path().join("deep/bin");
         let start = start(&[&dir]);
-        assert_eq!(
-            run(shell, &start, opening().len()).await.unwrap(),
-            opening(),
-            "{shell}"
-        );
-        let [file] = &installed(&dir)[..] else {
-            panic!("{shell}: one file, nothing half left")
-        };
-        assert_eq!(
-            fs::metadata(&dir).unwrap().mode() & 0o7777,
-            0o700,
-            "{shell}"
-        );
+        assert_eq!(run(shell, &start, opening().len()).await.unwrap(), opening(), "{shell}");
+        let [file] = &installed(&dir)[..] else { panic!("{shell}: one file, nothing half left") };
+        assert_eq!(fs::metadata(&dir).unwrap().mode() & 0o7777, 0o700, "{shell}");
         let written = fs::metadata(file).unwrap();
-        assert_eq!(
-            run(shell, &start, opening().len()).await.unwrap(),
-            opening(),
-            "{shell}: the second time"
-        );
-        assert_eq!(
-            fs::metadata(file).unwrap().ino(),
-            written.ino(),
-            "{shell}: it was not sent again"
-        );
+        assert_eq!(run(shell, &start, opening().len()).await.unwrap(), opening(), "{shell}: the second time");
+        assert_eq!(fs::metadata(file).unwrap().ino(), written.ino(), "{shell}: it was not sent again");
     }
 }
 
@@ -181,16 +124,9 @@ async fn a_damaged_copy_a_link_and_a_directory_in_its_place_are_replaced() {
                 "cut" => fs::write(&file, &good[..good.len() - 1]).unwrap(),
                 _ => symlink(&elsewhere, &file).unwrap(),
             }
-            assert_eq!(
-                run(shell, &start, opening().len()).await.unwrap(),
-                opening(),
-                "{shell} {damage}"
-            );
+            assert_eq!(run(shell, &start, opening().len()).await.unwrap(), opening(), "{shell} {damage}");
             assert_eq!(fs::read(&file).unwrap(), good, "{shell} {damage}");
-            assert!(
-                !fs::symlink_metadata(&file).unwrap().is_symlink(),
-                "{shell} {damage}"
-            );
+            assert!(!fs::symlink_metadata(&file).unwrap().is_symlink(), "{shell} {damage}");
         }
     }
 }
@@ -223,17 +159,9 @@ async fn a_link_an_open_and_a_foreign_directory_are_passed_over() {
         }
         let good = at("good");
         dirs.push(&good);
-        assert_eq!(
-            run(shell, &start(&dirs), opening().len()).await.unwrap(),
-            opening(),
-            "{shell}"
-        );
+        assert_eq!(run(shell, &start(&dirs), opening().len()).await.unwrap(), opening(), "{shell}");
         assert_eq!(installed(&good).len(), 1, "{shell}");
-        assert!(
-            bad.iter()
-                .all(|dir| dir.ends_with("shared/in") || installed(dir).is_empty()),
-            "{shell}"
-        );
+        assert!(bad.iter().all(|dir| dir.ends_with("shared/in") || installed(dir).is_empty()), "{shell}");
     }
 }
 
@@ -259,28 +187,16 @@ async fn a_directory_that_does_not_let_programs_run_and_one_that_is_full_are_pas
             at("full")
         );
         let both = [home.path().join("noexec"), home.path().join("full")];
-        let failure = run(&inside, &start(&[&both[0], &both[1]]), 0)
-            .await
-            .unwrap_err();
-        let Failure::Helper(HelperProblem::NoPlace { reasons }) = &failure else {
-            panic!("{shell}: {failure}")
-        };
+        let failure = run(&inside, &start(&[&both[0], &both[1]]), 0).await.unwrap_err();
+        let Failure::Helper(HelperProblem::NoPlace { reasons }) = &failure else { panic!("{shell}: {failure}") };
+        assert!(reasons.contains("noexec does not let programs run"), "{shell}: {reasons}");
         assert!(
-            reasons.contains("noexec does not let programs run"),
-            "{shell}: {reasons}"
-        );
-        assert!(
-            reasons.contains("full did not take it")
-                && reasons.to_lowercase().contains("no space left"),
+            reasons.contains("full did not take it") && reasons.to_lowercase().contains("no space left"),
             "{shell}: {reasons}"
         );
         let good = home.path().join("good");
         let start = start(&[&both[0], &both[1], &good]);
-        assert_eq!(
-            run(&inside, &start, opening().len()).await.unwrap(),
-            opening(),
-            "{shell}"
-        );
+        assert_eq!(run(&inside, &start, opening().len()).await.unwrap(), opening(), "{shell}");
         assert_eq!(installed(&good).len(), 1, "{shell}");
     }
 }
@@ -290,25 +206,19 @@ fn only(dir: &Path, programs: &[&str]) -> String {
     fs::create_dir(dir).unwrap();
     for program in programs {
         let busybox = fs::canonicalize("/bin/busybox").unwrap();
-        let real = ["/usr/bin", "/bin"]
-            .iter()
-            .map(|d| Path::new(d).join(program))
-            .find(|p| p.exists());
+        let real = ["/usr/bin", "/bin"].iter().map(|d| Path::new(d).join(program)).find(|p| p.exists());
         symlink(real.unwrap_or(busybox), dir.join(program)).unwrap();
     }
     dir.display().to_string()
 }
 
-const BASE: [&str; 14] = [
-    "sh", "ls", "uname", "id", "mkdir", "chmod", "mv", "rm", "cat", "find", "head", "cut", "dd",
-    "dash",
-];
+const BASE: [&str; 14] =
+    ["sh", "ls", "uname", "id", "mkdir", "chmod", "mv", "rm", "cat", "find", "head", "cut", "dd", "dash"];
 
 #[tokio::test]
 async fn without_gzip_it_travels_as_it_is_and_without_any_hash_program_it_tells_its_own() {
     let home = private();
-    for (name, extra, helper_sees) in [("nogzip", "sha256sum", None), ("nohash", "gzip", Some(()))]
-    {
+    for (name, extra, helper_sees) in [("nogzip", "sha256sum", None), ("nohash", "gzip", Some(()))] {
         let mut programs = BASE.to_vec();
         programs.push(extra);
         let path = only(&home.path().join(name), &programs);
@@ -316,62 +226,36 @@ async fn without_gzip_it_travels_as_it_is_and_without_any_hash_program_it_tells_
         let mut start = start(&[&dir]);
         if helper_sees.is_some() {
             // The stand-in's own hash needs the program that the script must not find.
-            let text = String::from_utf8(helper(10))
-                .unwrap()
-                .replace("sha256sum", "/usr/bin/sha256sum");
+            let text = String::from_utf8(helper(10)).unwrap().replace("sha256sum", "/usr/bin/sha256sum");
             start.images = images(text.into_bytes());
         }
         let shell = format!("exec env -i PATH={path} dash -c");
-        assert_eq!(
-            run(&shell, &start, opening().len()).await.unwrap(),
-            opening(),
-            "{name}"
-        );
+        assert_eq!(run(&shell, &start, opening().len()).await.unwrap(), opening(), "{name}");
         let file = installed(&dir).remove(0);
         let first = fs::metadata(&file).unwrap().ino();
-        assert_eq!(
-            run(&shell, &start, opening().len()).await.unwrap(),
-            opening(),
-            "{name}: again"
-        );
-        assert_eq!(
-            fs::metadata(&file).unwrap().ino(),
-            first,
-            "{name}: it was found"
-        );
+        assert_eq!(run(&shell, &start, opening().len()).await.unwrap(), opening(), "{name}: again");
+        assert_eq!(fs::metadata(&file).unwrap().ino(), first, "{name}: it was found");
         let mut bytes = fs::read(&file).unwrap();
         bytes.extend_from_slice(b"# changed\n");
         fs::write(&file, bytes).unwrap();
-        assert_eq!(
-            run(&shell, &start, opening().len()).await.unwrap(),
-            opening(),
-            "{name}: damaged"
-        );
-        assert!(
-            !fs::read(&file).unwrap().ends_with(b"# changed\n"),
-            "{name}: it was replaced"
-        );
+        assert_eq!(run(&shell, &start, opening().len()).await.unwrap(), opening(), "{name}: damaged");
+        assert!(!fs::read(&file).unwrap().ends_with(b"# changed\n"), "{name}: it was replaced");
     }
 }
 
 #[tokio::test]
 async fn the_input_is_taken_to_the_byte_whichever_dd_and_head_there_are() {
     let home = private();
-    let programs: Vec<&str> = BASE
-        .iter()
-        .copied()
-        .filter(|p| !["dd", "head"].contains(p))
-        .chain(["gzip", "sha256sum"])
-        .collect();
+    let programs: Vec<&str> =
+        BASE.iter().copied().filter(|p| !["dd", "head"].contains(p)).chain(["gzip", "sha256sum"]).collect();
     let fake = |dir: &Path, name: &str, body: &str| {
         fs::write(dir.join(name), format!("#!/bin/sh\n{body}\n")).unwrap();
         fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     };
     let strict = "for a; do case $a in iflag=*) exit 1;; esac; done; exec /bin/dd \"$@\"";
-    for (name, dd, head) in [
-        ("head", "exit 1", "exec /usr/bin/head \"$@\""),
-        ("byte", strict, "exec busybox head \"$@\""),
-    ] {
+    for (name, dd, head) in
+        [("head", "exit 1", "exec /usr/bin/head \"$@\""), ("byte", strict, "exec busybox head \"$@\"")]
+    {
         let dir = home.path().join(name);
         let path = only(&dir, &programs);
         symlink("/bin/busybox", dir.join("busybox")).unwrap();
@@ -381,11 +265,7 @@ async fn the_input_is_taken_to_the_byte_whichever_dd_and_head_there_are() {
         let mut start = start(&[&bin]);
         start.images = images(helper(5000));
         let shell = format!("exec env -i PATH={path} dash -c");
-        assert_eq!(
-            run(&shell, &start, opening().len()).await.unwrap(),
-            opening(),
-            "{name}"
-        );
+        assert_eq!(run(&shell, &start, opening().len()).await.unwrap(), opening(), "{name}");
     }
 }
 
@@ -395,13 +275,8 @@ async fn an_architecture_without_a_helper_is_named() {
     let mut start = start(&[&home.path().join("bin")]);
     start.images = Images::new([("vax".to_owned(), helper(1))]);
     let failure = run("exec dash -c", &start, 0).await.unwrap_err();
-    let Failure::Helper(HelperProblem::NoArchitecture { arch, have }) = &failure else {
-        panic!("{failure}")
-    };
-    assert_eq!(
-        (arch.as_str(), have.as_str()),
-        (std::env::consts::ARCH, "vax")
-    );
+    let Failure::Helper(HelperProblem::NoArchitecture { arch, have }) = &failure else { panic!("{failure}") };
+    assert_eq!((arch.as_str(), have.as_str()), (std::env::consts::ARCH, "vax"));
 }
 
 #[tokio::test]
@@ -409,32 +284,17 @@ async fn banners_before_the_marker_are_passed_over_and_endless_ones_end_it() {
     let home = private();
     let start = start(&[&home.path().join("bin")]);
     let noisy = "echo Welcome; printf no-line-end; echo rectify:other:go /bin/sh; seq 2000; seq 2000 >&2; exec bash -c";
-    assert_eq!(
-        run(noisy, &start, opening().len()).await.unwrap(),
-        opening()
-    );
+    assert_eq!(run(noisy, &start, opening().len()).await.unwrap(), opening());
     let failure = run("exec yes -- ", &start, 0).await.unwrap_err();
-    assert!(
-        failure.to_string().contains("prints and prints"),
-        "{failure}"
-    );
+    assert!(failure.to_string().contains("prints and prints"), "{failure}");
 }
 
 #[tokio::test]
 async fn a_shell_that_ends_is_reported_with_its_last_words() {
     let home = private();
     let start = start(&[&home.path().join("bin")]);
-    let failure = run(
-        "echo This account is currently not available. >&2; exit 7; :",
-        &start,
-        0,
-    )
-    .await
-    .unwrap_err();
-    assert!(
-        failure.to_string().contains("not available") && failure.to_string().contains('7'),
-        "{failure}"
-    );
+    let failure = run("echo This account is currently not available. >&2; exit 7; :", &start, 0).await.unwrap_err();
+    assert!(failure.to_string().contains("not available") && failure.to_string().contains('7'), "{failure}");
 }
 
 #[tokio::test]
@@ -448,9 +308,6 @@ async fn login_shells_that_are_no_posix_shells_pass_it_on() {
         let word = format!("'{}'", launch.command.replace('\'', r"'\''"));
         let mut process = Process::here(&format!("exec {shell} -c {word}"), ANSWER).unwrap();
         let begun = begin(&mut process, &nonce, &launch, &start, ANSWER).await;
-        assert!(
-            begun.is_ok(),
-            "{shell}: {begun:?} (install the Debian package `{package}` if it is missing)"
-        );
+        assert!(begun.is_ok(), "{shell}: {begun:?} (install the Debian package `{package}` if it is missing)");
     }
 }

@@ -51,10 +51,7 @@ pub(crate) struct Output {
 
 enum From {
     Channel(ChannelReadHalf),
-    Pipes {
-        stdout: Option<ChildStdout>,
-        stderr: Option<ChildStderr>,
-    },
+    Pipes { stdout: Option<ChildStdout>, stderr: Option<ChildStderr> },
 }
 
 /// What a process produced.
@@ -75,26 +72,15 @@ impl Process {
     /// Runs a command in a session channel. The session ends with the process.
     pub(crate) async fn over(session: Session, command: &str, pty: bool) -> Result<Self, Failure> {
         let times = session.timeouts;
-        let opened = session
-            .answered("opening a channel", session.handle.channel_open_session())
-            .await?;
+        let opened = session.answered("opening a channel", session.handle.channel_open_session()).await?;
         let channel = opened.map_err(|e| session.broken("opening a channel", e))?;
         let (read, write) = channel.split();
         let start = async {
             if pty {
                 // Nothing may change the bytes on their way, not even before the shell has said so itself.
-                let modes = [
-                    Pty::ECHO,
-                    Pty::ECHOE,
-                    Pty::ECHOK,
-                    Pty::ECHONL,
-                    Pty::OPOST,
-                    Pty::ONLCR,
-                ]
-                .map(|mode| (mode, 0));
-                write
-                    .request_pty(false, "dumb", 80, 24, 0, 0, &modes)
-                    .await?;
+                let modes =
+                    [Pty::ECHO, Pty::ECHOE, Pty::ECHOK, Pty::ECHONL, Pty::OPOST, Pty::ONLCR].map(|mode| (mode, 0));
+                write.request_pty(false, "dumb", 80, 24, 0, 0, &modes).await?;
             }
             // The reply is not waited for: the first data follow at once, and a refusal is met when reading.
             write.exec(true, command).await
@@ -109,21 +95,13 @@ impl Process {
             progress: times.progress,
             _keep: Arc::clone(&keep),
         };
-        let output = Output {
-            from: From::Channel(read),
-            closed,
-            ended: None,
-            stderr: Tail::default(),
-            _keep: keep,
-        };
+        let output = Output { from: From::Channel(read), closed, ended: None, stderr: Tail::default(), _keep: keep };
         Ok(Self { input, output })
     }
 
     /// Runs a shell command on this machine. It is killed when both halves are dropped.
     pub(crate) fn here(command: &str, progress: Duration) -> Result<Self, Failure> {
-        let failed = |reason: String| Failure::Lost {
-            reason: format!("cannot start /bin/sh: {reason}"),
-        };
+        let failed = |reason: String| Failure::Lost { reason: format!("cannot start /bin/sh: {reason}") };
         let mut child = Command::new("/bin/sh")
             .args(["-c", command])
             .stdin(Stdio::piped())
@@ -132,8 +110,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| failed(e.to_string()))?;
-        let (stdin, stdout, stderr) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (end, closed) = watch::channel(None);
         let switch = CancellationToken::new();
         let kill = switch.clone();
@@ -149,23 +126,9 @@ impl Process {
             }));
         });
         let keep = Arc::new(Keep::Child(switch.drop_guard()));
-        let input = Input {
-            to: To::Pipe(stdin),
-            closed: closed.clone(),
-            progress,
-            _keep: Arc::clone(&keep),
-        };
+        let input = Input { to: To::Pipe(stdin), closed: closed.clone(), progress, _keep: Arc::clone(&keep) };
         let from = From::Pipes { stdout, stderr };
-        Ok(Self {
-            input,
-            output: Output {
-                from,
-                closed,
-                ended: None,
-                stderr: Tail::default(),
-                _keep: keep,
-            },
-        })
+        Ok(Self { input, output: Output { from, closed, ended: None, stderr: Tail::default(), _keep: keep } })
     }
 }
 
@@ -181,9 +144,7 @@ impl Input {
             let mut closed = self.closed.clone();
             let send = async {
                 match &mut self.to {
-                    To::Channel(channel) => {
-                        channel.data_bytes(slice).await.map_err(|e| e.to_string())
-                    }
+                    To::Channel(channel) => channel.data_bytes(slice).await.map_err(|e| e.to_string()),
                     To::Pipe(Some(pipe)) => pipe.write_all(&slice).await.map_err(|e| e.to_string()),
                     To::Pipe(None) => Err("its input is closed".to_owned()),
                 }
@@ -212,9 +173,7 @@ impl Input {
 }
 
 fn lost(closed: &watch::Receiver<Option<String>>, reason: &str) -> Failure {
-    Failure::Lost {
-        reason: closed.borrow().clone().unwrap_or_else(|| reason.to_owned()),
-    }
+    Failure::Lost { reason: closed.borrow().clone().unwrap_or_else(|| reason.to_owned()) }
 }
 
 impl Output {
@@ -232,8 +191,7 @@ impl Output {
                         self.ended = Some(format!("killed by {signal_name:?}"))
                     }
                     Some(ChannelMsg::Failure) => {
-                        self.ended =
-                            Some("the host refuses to run commands for this account".to_owned());
+                        self.ended = Some("the host refuses to run commands for this account".to_owned());
                         break None;
                     }
                     Some(_) => {}
@@ -241,10 +199,7 @@ impl Output {
                 }
             },
             From::Pipes { stdout, stderr } => loop {
-                let (mut out, mut err) = (
-                    BytesMut::with_capacity(SLICE),
-                    BytesMut::with_capacity(1024),
-                );
+                let (mut out, mut err) = (BytesMut::with_capacity(SLICE), BytesMut::with_capacity(1024));
                 tokio::select! {
                     n = read(stdout, &mut out), if stdout.is_some() => match n {
                         0 => *stdout = None,
@@ -269,12 +224,7 @@ impl Output {
         let how = match self.ended.clone() {
             Some(how) => how,
             // A local child's status and a broken session's reason arrive a moment after the end of the data.
-            None => match timeout(
-                Duration::from_secs(2),
-                self.closed.wait_for(Option::is_some),
-            )
-            .await
-            {
+            None => match timeout(Duration::from_secs(2), self.closed.wait_for(Option::is_some)).await {
                 Ok(Ok(why)) => why.clone().unwrap_or_default(),
                 _ => "its output ended".to_owned(),
             },

@@ -51,11 +51,7 @@ pub(crate) struct Handshake {
 impl Connector {
     /// A connector for one run. `ask` is asked for passphrases, once per key.
     pub fn new(ask: Arc<dyn Ask>) -> Self {
-        Self(Arc::new(Shared {
-            pacer: Pacer::default(),
-            keys: KeyRing::new(ask),
-            jumps: JumpPool::default(),
-        }))
+        Self(Arc::new(Shared { pacer: Pacer::default(), keys: KeyRing::new(ask), jumps: JumpPool::default() }))
     }
 
     /// Connects to the target by way of its jump hosts or proxy command, checks its host key, and logs in.
@@ -77,18 +73,15 @@ impl Connector {
     ) -> BoxFuture<'a, Result<Session, RemoteError>> {
         Box::pin(async move {
             let gate = || Gate::Check {
-                host: target.host_key_name().to_owned(),
+                host: target.address.clone(),
                 port: target.port,
+                alias: target.host_key_alias.clone(),
                 host_keys: Arc::clone(&target.host_keys),
             };
-            let known = target
-                .host_keys
-                .algorithms(target.host_key_name(), target.port);
+            let known = target.host_keys.algorithms(&target.filed_as());
             let mut again = true;
             loop {
-                let (handshake, turn) = self
-                    .handshake(jumps, target, gate, &preferred(&known))
-                    .await?;
+                let (handshake, turn) = self.handshake(jumps, target, gate, &preferred(&known)).await?;
                 let mut session = Session::new(handshake, target);
                 match auth::log_in(&mut session, target, &self.0.keys).await {
                     Ok(()) => {
@@ -96,11 +89,7 @@ impl Connector {
                         return Ok(session);
                     }
                     // Somebody typed a passphrase for longer than the host's LoginGraceTime; the key is open now.
-                    Err(auth::Stop {
-                        asked: true,
-                        hung_up: true,
-                        ..
-                    }) if std::mem::take(&mut again) => {}
+                    Err(auth::Stop { asked: true, hung_up: true, .. }) if std::mem::take(&mut again) => {}
                     Err(stop) => return Err(RemoteError::new(target.label(), stop.failure)),
                 }
             }
@@ -120,9 +109,7 @@ impl Connector {
             let lease = match jumps.split_last() {
                 Some((last, before)) if target.proxy_command.is_none() => {
                     let lease = self.0.jumps.lease(self, before, last).await;
-                    Some(lease.map_err(|e| {
-                        RemoteError::new(target.label(), Failure::Jump(Arc::new(e)))
-                    })?)
+                    Some(lease.map_err(|e| RemoteError::new(target.label(), Failure::Jump(Arc::new(e))))?)
                 }
                 _ => None,
             };
@@ -165,34 +152,19 @@ async fn attempt(
     };
     let stream = timeout_at(deadline, dialled)
         .await
-        .map_err(|_| Failure::Timeout {
-            doing: format!("connecting to {place}"),
-            after,
-        })??;
+        .map_err(|_| Failure::Timeout { doing: format!("connecting to {place}"), after })??;
 
     let switch = CancellationToken::new();
     let (tell, closed) = watch::channel(None);
     let client = Client { gate, closed: tell };
     let config = Arc::new(config(target, preferred.clone()));
-    let exchanged = timeout_at(
-        deadline,
-        connect_stream(config, Guarded::new(Box::new(stream), &switch), client),
-    )
-    .await;
+    let exchanged = timeout_at(deadline, connect_stream(config, Guarded::new(Box::new(stream), &switch), client)).await;
     let doing = format!("exchanging keys with {place}");
     match exchanged {
-        Ok(Ok(handle)) => Ok(Handshake {
-            handle,
-            closed,
-            switch,
-            proxy,
-        }),
+        Ok(Ok(handle)) => Ok(Handshake { handle, closed, switch, proxy }),
         Err(_) => {
             switch.cancel();
-            Err(Failure::Timeout {
-                doing: format!("waiting for the SSH banner and key exchange of {place}"),
-                after,
-            })
+            Err(Failure::Timeout { doing: format!("waiting for the SSH banner and key exchange of {place}"), after })
         }
         Ok(Err(error)) => {
             let reason = describe(&error);
@@ -225,31 +197,19 @@ async fn proxy_failed(
         }
     }
     let said = tail.text();
-    let reason = if said.is_empty() {
-        reason.to_owned()
-    } else {
-        said
-    };
-    Failure::Proxy {
-        command: crate::text::clean(command.as_bytes()),
-        reason: format!("{reason}{status}"),
-    }
+    let reason = if said.is_empty() { reason.to_owned() } else { said };
+    Failure::Proxy { command: crate::text::clean(command.as_bytes()), reason: format!("{reason}{status}") }
 }
 
 /// Whether the peer ended the connection without a word about why: a busy sshd does that.
 fn hung_up(error: &russh::Error) -> bool {
-    matches!(
-        error,
-        russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_)
-    )
+    matches!(error, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_))
 }
 
 fn config(target: &Target, preferred: Preferred) -> Config {
     let t = &target.timeouts;
     Config {
-        client_id: russh::SshId::Standard(
-            concat!("SSH-2.0-rectify_", env!("CARGO_PKG_VERSION")).into(),
-        ),
+        client_id: russh::SshId::Standard(concat!("SSH-2.0-rectify_", env!("CARGO_PKG_VERSION")).into()),
         nodelay: true,
         keepalive_interval: (!t.keepalive.is_zero()).then_some(t.keepalive),
         keepalive_max: t.keepalive_max as usize,
@@ -263,23 +223,12 @@ pub(crate) fn preferred(known: &[String]) -> Preferred {
     use russh::cipher::{AES_128_CTR, AES_192_CTR, AES_256_CTR, AES_256_GCM, CHACHA20_POLY1305};
     let mut keys: Vec<Algorithm> = host_key_algorithms();
     // Stable: what is on file comes first, otherwise the order stays.
-    keys.sort_by_key(|key| {
-        !known
-            .iter()
-            .any(|name| family(name) == family(key.as_str()))
-    });
+    keys.sort_by_key(|key| !known.iter().any(|name| family(name) == family(key.as_str())));
     let certificates = host_key_algorithms();
     Preferred {
         key: keys.into(),
         host_key_certificates: certificates.into(),
-        cipher: vec![
-            AES_256_GCM,
-            CHACHA20_POLY1305,
-            AES_256_CTR,
-            AES_192_CTR,
-            AES_128_CTR,
-        ]
-        .into(),
+        cipher: vec![AES_256_GCM, CHACHA20_POLY1305, AES_256_CTR, AES_192_CTR, AES_128_CTR].into(),
         compression: vec![russh::compression::NONE].into(),
         ..Preferred::DEFAULT
     }
@@ -293,23 +242,15 @@ pub(crate) fn host_key_algorithms() -> Vec<Algorithm> {
         ecdsa(EcdsaCurve::NistP256),
         ecdsa(EcdsaCurve::NistP384),
         ecdsa(EcdsaCurve::NistP521),
-        Algorithm::Rsa {
-            hash: Some(HashAlg::Sha512),
-        },
-        Algorithm::Rsa {
-            hash: Some(HashAlg::Sha256),
-        },
+        Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+        Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
     ]
 }
 
 /// The key type behind an algorithm's name: all RSA signatures are made with the one `ssh-rsa` key.
 pub(crate) fn family(name: &str) -> &str {
     let name = name.strip_suffix("-cert-v01@openssh.com").unwrap_or(name);
-    if name.starts_with("rsa-sha2-") {
-        "ssh-rsa"
-    } else {
-        name
-    }
+    if name.starts_with("rsa-sha2-") { "ssh-rsa" } else { name }
 }
 
 #[cfg(test)]
@@ -318,11 +259,7 @@ mod tests {
 
     #[test]
     fn a_key_type_on_file_is_asked_for_first_and_the_others_stay() {
-        let asked: Vec<String> = preferred(&["ssh-rsa".to_owned()])
-            .key
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let asked: Vec<String> = preferred(&["ssh-rsa".to_owned()]).key.iter().map(ToString::to_string).collect();
         assert_eq!(asked[..3], ["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]);
         assert_eq!(asked.len(), host_key_algorithms().len());
         assert_eq!(preferred(&[]).key[0], Algorithm::Ed25519);
@@ -330,17 +267,9 @@ mod tests {
 
     #[test]
     fn aes_gcm_and_no_delay() {
-        let target = Target::new(
-            "h",
-            22,
-            "u",
-            Arc::new(super::super::tests_support::TrustAll),
-        );
+        let target = Target::new("h", 22, "u", Arc::new(super::super::tests_support::TrustAll));
         let config = config(&target, preferred(&[]));
         assert!(config.nodelay && config.keepalive_interval.is_some());
-        assert_eq!(
-            config.preferred.cipher[0].as_ref(),
-            "aes256-gcm@openssh.com"
-        );
+        assert_eq!(config.preferred.cipher[0].as_ref(), "aes256-gcm@openssh.com");
     }
 }

@@ -26,17 +26,11 @@ pub(crate) async fn tcp(target: &Target) -> Result<Box<dyn Duplex>, Failure> {
     let addresses: Vec<SocketAddr> = match found {
         Ok(found) => found.collect(),
         Err(error) => {
-            return Err(Failure::Dns {
-                name: target.address.clone(),
-                reason: dns_reason(&error),
-            });
+            return Err(Failure::Dns { name: target.address.clone(), reason: dns_reason(&error) });
         }
     };
     if addresses.is_empty() {
-        return Err(Failure::Dns {
-            name: target.address.clone(),
-            reason: "it has no address".to_owned(),
-        });
+        return Err(Failure::Dns { name: target.address.clone(), reason: "it has no address".to_owned() });
     }
     let mut attempts = JoinSet::new();
     for (i, address) in addresses.into_iter().enumerate() {
@@ -59,19 +53,13 @@ pub(crate) async fn tcp(target: &Target) -> Result<Box<dyn Duplex>, Failure> {
 }
 
 fn refused(place: &str, reason: &str) -> Failure {
-    Failure::Refused {
-        address: place.to_owned(),
-        reason: reason.to_owned(),
-    }
+    Failure::Refused { address: place.to_owned(), reason: reason.to_owned() }
 }
 
 /// The operating system's words without the number.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 fn dns_reason(error: &io::Error) -> String {
@@ -84,26 +72,15 @@ fn tune(stream: TcpStream, target: &Target) -> io::Result<Box<dyn Duplex>> {
     let t = &target.timeouts;
     if !t.keepalive.is_zero() {
         // What was sent and not acknowledged for so long is lost: the kernel tells the writer (tcp(7)).
-        let dead = t
-            .keepalive
-            .saturating_mul(t.keepalive_max.saturating_add(1))
-            .max(t.connect);
-        rustix::net::sockopt::set_tcp_user_timeout(
-            &stream,
-            u32::try_from(dead.as_millis()).unwrap_or(u32::MAX),
-        )?;
+        let dead = t.keepalive.saturating_mul(t.keepalive_max.saturating_add(1)).max(t.connect);
+        rustix::net::sockopt::set_tcp_user_timeout(&stream, u32::try_from(dead.as_millis()).unwrap_or(u32::MAX))?;
     }
     Ok(Box::new(QuickAck(stream)))
 }
 
 /// Starts the proxy command. Its last words on standard error are in the second value.
-pub(crate) fn proxy(
-    command: &str,
-) -> Result<(Box<dyn Duplex>, Tail, tokio::process::Child), Failure> {
-    let failed = |reason: String| Failure::Proxy {
-        command: clean(command.as_bytes()),
-        reason,
-    };
+pub(crate) fn proxy(command: &str) -> Result<(Box<dyn Duplex>, Tail, tokio::process::Child), Failure> {
+    let failed = |reason: String| Failure::Proxy { command: clean(command.as_bytes()), reason };
     let mut child = Command::new("/bin/sh")
         .arg("-c")
         .arg(format!("exec {command}"))
@@ -113,8 +90,7 @@ pub(crate) fn proxy(
         .kill_on_drop(true)
         .spawn()
         .map_err(|e| failed(e.to_string()))?;
-    let (Some(stdin), Some(stdout), Some(mut stderr)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    let (Some(stdin), Some(stdout), Some(mut stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(failed("its pipes could not be made".to_owned()));
     };

@@ -8,8 +8,8 @@ use russh::{
 };
 use tokio::sync::watch;
 
-use super::{host_key::HostKey, target::HostKeys};
-use crate::{HostKeyRefusal, text::clean};
+use super::{host_key::HostKey, target::BoxedHostKeys};
+use crate::{HostKeyRefusal, known_hosts, text::clean};
 
 /// Why a handshake or a session ended.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(crate) enum Gate {
     Check {
         host: String,
         port: u16,
-        host_keys: Arc<dyn HostKeys>,
+        alias: Option<String>,
+        host_keys: BoxedHostKeys,
     },
     /// Take it and go no further.
     Collect(Arc<Mutex<Option<HostKey>>>),
@@ -44,20 +45,14 @@ pub(crate) struct Client {
 impl Handler for Client {
     type Error = ClientError;
 
-    async fn check_server_key(
-        &mut self,
-        offered: &PublicKeyOrCertificate,
-    ) -> Result<bool, ClientError> {
+    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
         let key = HostKey::new(offered);
         match &self.gate {
-            Gate::Check {
-                host,
-                port,
-                host_keys,
-            } => host_keys
-                .decide(host, *port, &key)
-                .map(|()| true)
-                .map_err(ClientError::HostKey),
+            Gate::Check { host, port, alias, host_keys } => {
+                let target = known_hosts::Target { host, port: *port, alias: alias.as_deref(), address: None };
+                host_keys.decide(&target, &key).map(|()| true).map_err(ClientError::HostKey)
+            }
+
             Gate::Collect(slot) => {
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
                 Ok(false)
@@ -65,10 +60,7 @@ impl Handler for Client {
         }
     }
 
-    async fn disconnected(
-        &mut self,
-        reason: DisconnectReason<ClientError>,
-    ) -> Result<(), ClientError> {
+    async fn disconnected(&mut self, reason: DisconnectReason<ClientError>) -> Result<(), ClientError> {
         self.closed.send_replace(Some(match &reason {
             DisconnectReason::ReceivedDisconnect(info) => clean(info.message.as_bytes()),
             DisconnectReason::Error(error) => describe(error),
@@ -79,11 +71,7 @@ impl Handler for Client {
         }
     }
 
-    async fn auth_banner(
-        &mut self,
-        _banner: &str,
-        _session: &mut Session,
-    ) -> Result<(), ClientError> {
+    async fn auth_banner(&mut self, _banner: &str, _session: &mut Session) -> Result<(), ClientError> {
         Ok(())
     }
 }
@@ -106,19 +94,14 @@ pub(crate) fn describe(error: &ClientError) -> String {
     match error {
         ClientError::HostKey(refusal) => refusal.to_string(),
         ClientError::Ssh(error) => match error {
-            russh::Error::Disconnect | russh::Error::HUP => {
-                "the peer closed the connection".to_owned()
-            }
+            russh::Error::Disconnect | russh::Error::HUP => "the peer closed the connection".to_owned(),
             russh::Error::KeepaliveTimeout => "the peer does not answer any more".to_owned(),
             russh::Error::IO(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
                 "the peer closed the connection".to_owned()
             }
             russh::Error::Version => "the peer does not speak SSH".to_owned(),
             russh::Error::NoCommonAlgo { kind, theirs, .. } => {
-                format!(
-                    "no {kind:?} algorithm in common; the host offers {}",
-                    clean(theirs.join(",").as_bytes())
-                )
+                format!("no {kind:?} algorithm in common; the host offers {}", clean(theirs.join(",").as_bytes()))
             }
             other => clean(other.to_string().as_bytes()),
         },

@@ -11,10 +11,7 @@ pub struct HostKey {
 
 impl HostKey {
     pub(crate) fn new(offered: &PublicKeyOrCertificate) -> Self {
-        Self {
-            key: offered.public_key(),
-            certificate: offered.certificate().cloned(),
-        }
+        Self { key: offered.public_key(), certificate: offered.certificate().cloned() }
     }
 
     /// The key's SSH name: `ssh-ed25519`.
@@ -30,10 +27,7 @@ impl HostKey {
     /// The key as one field pair of a known_hosts line: `ssh-ed25519 AAAA…`.
     pub fn openssh(&self) -> String {
         let text = self.key.to_openssh().unwrap_or_default();
-        text.split_whitespace()
-            .take(2)
-            .collect::<Vec<_>>()
-            .join(" ")
+        text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether the host showed a certificate.
@@ -42,19 +36,11 @@ impl HostKey {
     }
 
     /// The key itself.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the known_hosts matcher of this crate")
-    )]
     pub(crate) fn public_key(&self) -> &PublicKey {
         &self.key
     }
 
     /// The certificate, if it came in one.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the known_hosts matcher of this crate")
-    )]
     pub(crate) fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_ref()
     }

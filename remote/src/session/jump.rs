@@ -62,15 +62,10 @@ impl JumpPool {
             Arc::clone(hops.entry(key(before, hop)).or_default())
         };
         let mut entry = entry.lock().await;
-        entry
-            .connections
-            .retain(|(session, _)| !session.is_closed());
+        entry.connections.retain(|(session, _)| !session.is_closed());
         for (session, places) in &entry.connections {
             if let Ok(place) = Arc::clone(places).try_acquire_owned() {
-                return Ok(Lease {
-                    session: Arc::clone(session),
-                    _place: place,
-                });
+                return Ok(Lease { session: Arc::clone(session), _place: place });
             }
         }
         if let Some((when, error)) = &entry.failed
@@ -81,16 +76,10 @@ impl JumpPool {
         match connector.by_way_of(before, hop).await {
             Ok(session) => {
                 let (session, places) = (Arc::new(session), Arc::new(Semaphore::new(CHANNELS)));
-                let place = Arc::clone(&places)
-                    .acquire_owned()
-                    .await
-                    .expect("invariant: never closed");
+                let place = Arc::clone(&places).acquire_owned().await.expect("invariant: never closed");
                 entry.connections.push((Arc::clone(&session), places));
                 entry.failed = None;
-                Ok(Lease {
-                    session,
-                    _place: place,
-                })
+                Ok(Lease { session, _place: place })
             }
             Err(error) => {
                 entry.failed = Some((Instant::now(), error.clone()));
@@ -101,25 +90,9 @@ impl JumpPool {
 }
 
 fn key(before: &[Target], hop: &Target) -> String {
-    let one = |t: &Target| {
-        format!(
-            "{:?}",
-            (
-                &t.user,
-                t.place(),
-                &t.identities,
-                &t.certificates,
-                &t.agent,
-                &t.proxy_command
-            )
-        )
-    };
-    before
-        .iter()
-        .chain([hop])
-        .map(one)
-        .collect::<Vec<_>>()
-        .join(" > ")
+    let one =
+        |t: &Target| format!("{:?}", (&t.user, t.place(), &t.identities, &t.certificates, &t.agent, &t.proxy_command));
+    before.iter().chain([hop]).map(one).collect::<Vec<_>>().join(" > ")
 }
 
 impl Lease {
@@ -146,12 +119,10 @@ impl Lease {
             while let Some(message) = incoming.wait().await {
                 match message {
                     // The buffer takes it now or never: waiting here would stop every other stream.
-                    ChannelMsg::Data { data } => {
-                        match timeout(Duration::ZERO, to_near.write_all(&data)).await {
-                            Ok(Ok(())) => {}
-                            _ => break,
-                        }
-                    }
+                    ChannelMsg::Data { data } => match timeout(Duration::ZERO, to_near.write_all(&data)).await {
+                        Ok(Ok(())) => {}
+                        _ => break,
+                    },
                     ChannelMsg::Eof | ChannelMsg::Close => break,
                     _ => {}
                 }
@@ -163,10 +134,7 @@ impl Lease {
             let mut buffer = BytesMut::with_capacity(SLICE);
             while let Ok(1..) = from_near.read_buf(&mut buffer).await {
                 let data = buffer.split().freeze();
-                if !matches!(
-                    timeout(progress, outgoing.data_bytes(data)).await,
-                    Ok(Ok(()))
-                ) {
+                if !matches!(timeout(progress, outgoing.data_bytes(data)).await, Ok(Ok(()))) {
                     break;
                 }
                 buffer.reserve(SLICE);
@@ -180,18 +148,10 @@ impl Lease {
         let jump = &self.session.label;
         let reason = match &error {
             russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
-                format!(
-                    "the jump host {jump} does not forward connections (AllowTcpForwarding, PermitOpen)"
-                )
+                format!("the jump host {jump} does not forward connections (AllowTcpForwarding, PermitOpen)")
             }
-            other => format!(
-                "the jump host {jump} says: {}",
-                clean(other.to_string().as_bytes())
-            ),
+            other => format!("the jump host {jump} says: {}", clean(other.to_string().as_bytes())),
         };
-        Failure::Refused {
-            address: target.place(),
-            reason,
-        }
+        Failure::Refused { address: target.place(), reason }
     }
 }

@@ -7,6 +7,7 @@ mod dial;
 mod handler;
 mod host_key;
 mod jump;
+mod known;
 mod scan;
 mod stream;
 mod target;
@@ -22,7 +23,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use self::{
     connect::Connector,
     host_key::HostKey,
-    target::{Ask, AskNobody, BoxFuture, HostKeys, Identity, Target, Timeouts},
+    known::{KnownHostsJudge, Unknown},
+    target::{Ask, AskNobody, BoxFuture, BoxedHostKeys, HostKeys, Identity, Target, Timeouts},
 };
 use self::{connect::Handshake, handler::Client};
 use crate::{Failure, text::clean};
@@ -41,9 +43,7 @@ pub struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("host", &self.label)
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("host", &self.label).finish_non_exhaustive()
     }
 }
 
@@ -71,11 +71,7 @@ impl Session {
     }
 
     /// Waits for an answer that the peer owes, at most for the answer timeout and while the connection stands.
-    pub(crate) async fn answered<T>(
-        &self,
-        doing: &str,
-        answer: impl Future<Output = T>,
-    ) -> Result<T, Failure> {
+    pub(crate) async fn answered<T>(&self, doing: &str, answer: impl Future<Output = T>) -> Result<T, Failure> {
         let mut closed = self.closed.clone();
         tokio::select! {
             biased;
@@ -87,23 +83,15 @@ impl Session {
     }
 
     pub(crate) fn why_closed(&self) -> String {
-        self.closed
-            .borrow()
-            .clone()
-            .unwrap_or_else(|| "the connection was closed".to_owned())
+        self.closed.borrow().clone().unwrap_or_else(|| "the connection was closed".to_owned())
     }
 
     pub(crate) fn broken(&self, doing: &str, error: russh::Error) -> Failure {
         match error {
             russh::Error::SendError | russh::Error::Disconnect | russh::Error::HUP => {
-                Failure::Lost {
-                    reason: self.why_closed(),
-                }
+                Failure::Lost { reason: self.why_closed() }
             }
-            other => Failure::Protocol {
-                doing: doing.to_owned(),
-                reason: clean(other.to_string().as_bytes()),
-            },
+            other => Failure::Protocol { doing: doing.to_owned(), reason: clean(other.to_string().as_bytes()) },
         }
     }
 }

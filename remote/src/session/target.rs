@@ -3,7 +3,10 @@
 use std::{fmt, future::Future, path::Path, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use super::host_key::HostKey;
-use crate::{HostKeyRefusal, Secret};
+use crate::{HostKeyRefusal, Secret, known_hosts};
+
+/// A judge of host keys, shared by the targets of a run.
+pub type BoxedHostKeys = Arc<dyn HostKeys>;
 
 /// One host, resolved: configuration files and variables have been read, tokens are expanded.
 #[derive(Debug, Clone)]
@@ -33,9 +36,9 @@ pub struct Target {
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// Which host keys are good.
-    pub host_keys: Arc<dyn HostKeys>,
-    /// The name to look up host keys under, where it is not `address` (`HostKeyAlias`).
-    pub host_key_name: Option<String>,
+    pub host_keys: BoxedHostKeys,
+    /// The name to look up host keys under instead of `address` and `port` (`HostKeyAlias`).
+    pub host_key_alias: Option<String>,
 }
 
 /// A private key file.
@@ -65,13 +68,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Self {
-            connect: s(10),
-            answer: s(60),
-            keepalive: s(15),
-            keepalive_max: 3,
-            progress: s(60),
-        }
+        Self { connect: s(10), answer: s(60), keepalive: s(15), keepalive_max: 3, progress: s(60) }
     }
 }
 
@@ -79,14 +76,14 @@ impl Default for Timeouts {
 pub trait HostKeys: Send + Sync + fmt::Debug {
     /// The SSH names of the key algorithms that are on file for this host, best first: these are asked for first, as
     /// OpenSSH does, so that a known host is not presented as unknown. Names that are not known here are passed over.
-    fn algorithms(&self, host: &str, port: u16) -> Vec<String>;
+    fn algorithms(&self, target: &known_hosts::Target<'_>) -> Vec<String>;
 
     /// Whether this key is good for this host. It has proved to hold the private key; a certificate's authority,
     /// principals and dates are for this function to check.
     ///
     /// # Errors
     /// The refusal, which ends the connection before anything secret was sent.
-    fn decide(&self, host: &str, port: u16, offered: &HostKey) -> Result<(), HostKeyRefusal>;
+    fn decide(&self, target: &known_hosts::Target<'_>, offered: &HostKey) -> Result<(), HostKeyRefusal>;
 }
 
 /// A boxed future, as trait objects need it.
@@ -110,12 +107,7 @@ impl Ask for AskNobody {
 
 impl Target {
     /// A target with nothing but the place, the account and the judge of host keys; everything else is a default.
-    pub fn new(
-        address: impl Into<String>,
-        port: u16,
-        user: impl Into<String>,
-        host_keys: Arc<dyn HostKeys>,
-    ) -> Self {
+    pub fn new(address: impl Into<String>, port: u16, user: impl Into<String>, host_keys: Arc<dyn HostKeys>) -> Self {
         let address = address.into();
         Self {
             name: address.clone(),
@@ -131,13 +123,18 @@ impl Target {
             proxy_command: None,
             timeouts: Timeouts::default(),
             host_keys,
-            host_key_name: None,
+            host_key_alias: None,
         }
     }
 
-    /// The name under which host keys are looked up.
-    pub fn host_key_name(&self) -> &str {
-        self.host_key_name.as_deref().unwrap_or(&self.address)
+    /// Who this is to the judge of host keys.
+    pub fn filed_as(&self) -> known_hosts::Target<'_> {
+        known_hosts::Target {
+            host: &self.address,
+            port: self.port,
+            alias: self.host_key_alias.as_deref(),
+            address: None,
+        }
     }
 
     /// `address:port`, with brackets around an IPv6 address.
@@ -151,10 +148,6 @@ impl Target {
 
     /// The host's name for errors, with its address where that says more.
     pub(crate) fn label(&self) -> String {
-        if self.name == self.address {
-            self.place()
-        } else {
-            format!("{} ({})", self.name, self.place())
-        }
+        if self.name == self.address { self.place() } else { format!("{} ({})", self.name, self.place()) }
     }
 }

@@ -24,10 +24,7 @@ pub(super) struct Agent {
 
 impl Agent {
     /// Connects, tells the agent which connection this is about (keys may be bound to hosts), and lists its keys.
-    pub(super) async fn open(
-        socket: &Path,
-        binding: Option<&AgentSessionBinding>,
-    ) -> Result<Self, String> {
+    pub(super) async fn open(socket: &Path, binding: Option<&AgentSessionBinding>) -> Result<Self, String> {
         let words = |e: keys::Error| clean(e.to_string().as_bytes());
         let mut client = AgentClient::connect_uds(socket).await.map_err(words)?;
         if let Some(binding) = binding {
@@ -97,10 +94,7 @@ fn sign(key: &PrivateKey, hash: Option<HashAlg>, mut data: Vec<u8>) -> Result<Ve
     }
     .map_err(|e| format!("cannot sign: {e}"))?;
     let mut blob = Vec::new();
-    signature
-        .encode(&mut blob)
-        .map_err(|e| format!("cannot sign: {e}"))?;
-    blob.encode(&mut data)
-        .map_err(|e| format!("cannot sign: {e}"))?;
+    signature.encode(&mut blob).map_err(|e| format!("cannot sign: {e}"))?;
+    blob.encode(&mut data).map_err(|e| format!("cannot sign: {e}"))?;
     Ok(data)
 }

@@ -12,30 +12,17 @@ pub(super) async fn answer(login: &mut Login<'_>, password: &Secret) -> Result<S
     let what = "keyboard-interactive";
     let doing = "answering the host's questions";
     let (user, after) = (login.target.user.clone(), login.answer);
-    let timed_out = |_| Failure::Timeout {
-        doing: doing.to_owned(),
-        after,
-    };
-    let mut reply = tokio::time::timeout(
-        after,
-        login
-            .handle
-            .authenticate_keyboard_interactive_start(user, None::<String>),
-    )
-    .await
-    .map_err(timed_out)?;
+    let timed_out = |_| Failure::Timeout { doing: doing.to_owned(), after };
+    let mut reply =
+        tokio::time::timeout(after, login.handle.authenticate_keyboard_interactive_start(user, None::<String>))
+            .await
+            .map_err(timed_out)?;
     let mut given = false;
     for _ in 0..ROUNDS {
         let prompts = match reply {
             Ok(Response::Success) => return Ok(Step::In),
-            Ok(Response::Failure {
-                remaining_methods,
-                partial_success,
-            }) => {
-                let failure = AuthResult::Failure {
-                    remaining_methods,
-                    partial_success,
-                };
+            Ok(Response::Failure { remaining_methods, partial_success }) => {
+                let failure = AuthResult::Failure { remaining_methods, partial_success };
                 return Ok(login.learn(Some(what.to_owned()), Ok(failure)).await);
             }
             Ok(Response::InfoRequest { prompts, .. }) => prompts,
@@ -45,26 +32,18 @@ pub(super) async fn answer(login: &mut Login<'_>, password: &Secret) -> Result<S
         for prompt in &prompts {
             if prompt.echo || given {
                 let question = clean(prompt.prompt.as_bytes());
-                login.tried.push(Attempt::new(
-                    what,
-                    format!("the host asks `{question}`, which a password does not answer"),
-                ));
+                login
+                    .tried
+                    .push(Attempt::new(what, format!("the host asks `{question}`, which a password does not answer")));
                 return Ok(Step::Next);
             }
             given = true;
             answers.push(password.reveal().to_owned());
         }
-        reply = tokio::time::timeout(
-            after,
-            login
-                .handle
-                .authenticate_keyboard_interactive_respond(answers),
-        )
-        .await
-        .map_err(timed_out)?;
+        reply = tokio::time::timeout(after, login.handle.authenticate_keyboard_interactive_respond(answers))
+            .await
+            .map_err(timed_out)?;
     }
-    login
-        .tried
-        .push(Attempt::new(what, "the host does not stop asking"));
+    login.tried.push(Attempt::new(what, "the host does not stop asking"));
     Ok(Step::Next)
 }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use russh::keys::{
-    self, Certificate, PrivateKey, PublicKey, PublicKeyOrCertificate, decode_secret_key,
-    load_openssh_certificate, load_public_key,
+    self, Certificate, PrivateKey, PublicKey, PublicKeyOrCertificate, decode_secret_key, load_openssh_certificate,
+    load_public_key,
 };
 use zeroize::Zeroizing;
 
@@ -54,11 +54,7 @@ pub(super) enum Unusable {
 
 impl KeyRing {
     pub(crate) fn new(ask: Arc<dyn Ask>) -> Self {
-        Self {
-            ask,
-            files: std::sync::Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
-        }
+        Self { ask, files: std::sync::Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// Reads the file, once.
@@ -87,16 +83,15 @@ impl KeyRing {
         for attempt in 1..=PASSPHRASE_ATTEMPTS {
             let Some(passphrase) = self.ask.passphrase(&file.path, attempt).await else {
                 return Err(if attempt == 1 {
-                    "it is encrypted and nobody can be asked for its passphrase: add it to an agent (`ssh-add`)".to_owned()
+                    "it is encrypted and nobody can be asked for its passphrase: add it to an agent (`ssh-add`)"
+                        .to_owned()
                 } else {
                     "no passphrase was given".to_owned()
                 });
             };
             let text = file.text.clone();
             // The key derivation is slow on purpose.
-            let decoded = tokio::task::spawn_blocking(move || {
-                decode_secret_key(&text, Some(passphrase.reveal()))
-            });
+            let decoded = tokio::task::spawn_blocking(move || decode_secret_key(&text, Some(passphrase.reveal())));
             if let Ok(Ok(key)) = decoded.await {
                 return Ok(Arc::new(key));
             }
@@ -109,10 +104,7 @@ impl KeyFile {
     fn read(path: &Path) -> Result<Self, Unusable> {
         let because = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound => Unusable::Missing,
-            _ => Unusable::Because(format!(
-                "cannot read it: {}",
-                clean(e.to_string().as_bytes())
-            )),
+            _ => Unusable::Because(format!("cannot read it: {}", clean(e.to_string().as_bytes()))),
         };
         let meta = fs::metadata(path).map_err(because)?;
         if !meta.is_file() || meta.len() > LARGEST {
@@ -127,19 +119,12 @@ impl KeyFile {
         let certificate = load_openssh_certificate(beside("-cert.pub")).ok();
         // `IdentityFile key.pub` names a key that only the agent holds (ssh_config(5)).
         if !text.contains("PRIVATE KEY") {
-            let public = load_public_key(path).map_err(|_| {
-                Unusable::Because("it is neither a private nor a public key".to_owned())
-            })?;
+            let public = load_public_key(path)
+                .map_err(|_| Unusable::Because("it is neither a private nor a public key".to_owned()))?;
             let private = std::sync::Mutex::new(Some(Err(
                 "only the public key is there, and no agent holds the private one".to_owned(),
             )));
-            return Ok(Self {
-                path: path.to_owned(),
-                public: Some(public),
-                certificate,
-                text,
-                private,
-            });
+            return Ok(Self { path: path.to_owned(), public: Some(public), certificate, text, private });
         }
         // The owner's own key that others can read is refused, as ssh does.
         if meta.mode() & 0o077 != 0 && meta.uid() == rustix::process::getuid().as_raw() {
@@ -153,11 +138,7 @@ impl KeyFile {
             Ok(key) => (Some(key.public_key().clone()), Some(Ok(Arc::new(key)))),
             Err(error) if is_locked(&error, &text) => {
                 let beside = load_public_key(beside(".pub")).ok();
-                let inside = || {
-                    PrivateKey::from_openssh(text.as_bytes())
-                        .ok()
-                        .map(|key| key.public_key().clone())
-                };
+                let inside = || PrivateKey::from_openssh(text.as_bytes()).ok().map(|key| key.public_key().clone());
                 (beside.or_else(inside), None)
             }
             Err(error) => {
@@ -167,21 +148,12 @@ impl KeyFile {
                 )));
             }
         };
-        Ok(Self {
-            path: path.to_owned(),
-            public,
-            certificate,
-            text,
-            private: std::sync::Mutex::new(private),
-        })
+        Ok(Self { path: path.to_owned(), public, certificate, text, private: std::sync::Mutex::new(private) })
     }
 
     /// The private key, if it is open; or why it cannot be opened; or `None` while it is locked.
     pub(super) fn opened(&self) -> Option<Opened> {
-        self.private
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.private.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -50,11 +50,7 @@ struct Login<'a> {
 }
 
 /// Logs in on a connection whose host key was accepted.
-pub(crate) async fn log_in(
-    session: &mut Session,
-    target: &Target,
-    ring: &KeyRing,
-) -> Result<(), Stop> {
+pub(crate) async fn log_in(session: &mut Session, target: &Target, ring: &KeyRing) -> Result<(), Stop> {
     let closed = session.closed.clone();
     let mut login = Login {
         handle: &mut session.handle,
@@ -71,26 +67,14 @@ pub(crate) async fn log_in(
         Ok(Step::In) => Ok(()),
         Ok(step) => {
             let hung_up = step == Step::Gone;
-            let closed = if hung_up {
-                Some(login.why_gone().await)
-            } else {
-                None
-            };
+            let closed = if hung_up { Some(login.why_gone().await) } else { None };
             Err(Stop {
-                failure: Failure::Auth {
-                    user: target.user.clone(),
-                    tried: login.tried,
-                    closed,
-                },
+                failure: Failure::Auth { user: target.user.clone(), tried: login.tried, closed },
                 asked,
                 hung_up,
             })
         }
-        Err(failure) => Err(Stop {
-            failure,
-            asked,
-            hung_up: false,
-        }),
+        Err(failure) => Err(Stop { failure, asked, hung_up: false }),
     }
 }
 
@@ -107,11 +91,7 @@ impl Login<'_> {
         Ok(Step::Next)
     }
 
-    async fn round(
-        &mut self,
-        ring: &KeyRing,
-        candidates: &mut publickey::Candidates,
-    ) -> Result<Step, Failure> {
+    async fn round(&mut self, ring: &KeyRing, candidates: &mut publickey::Candidates) -> Result<Step, Failure> {
         if self.takes(MethodKind::PublicKey) {
             let step = publickey::try_all(self, ring, candidates).await?;
             if step != Step::Next {
@@ -120,9 +100,7 @@ impl Login<'_> {
         }
         if self.methods.is_none() {
             let asked = self
-                .wait("asking how to log in", |login| {
-                    login.handle.authenticate_none(login.target.user.clone())
-                })
+                .wait("asking how to log in", |login| login.handle.authenticate_none(login.target.user.clone()))
                 .await?;
             match self.learn(None, asked).await {
                 Step::Next => {}
@@ -131,10 +109,7 @@ impl Login<'_> {
         }
         let Some(password) = self.target.password.clone() else {
             if !self.takes(MethodKind::PublicKey) {
-                self.tried.push(Attempt::new(
-                    "keys",
-                    format!("the host does not take keys, only {}", self.offered()),
-                ));
+                self.tried.push(Attempt::new("keys", format!("the host does not take keys, only {}", self.offered())));
             }
             return Ok(Step::Next);
         };
@@ -147,55 +122,36 @@ impl Login<'_> {
         if self.takes(MethodKind::Password) {
             let sent = self
                 .wait("sending the password", |login| {
-                    login
-                        .handle
-                        .authenticate_password(login.target.user.clone(), password.reveal())
+                    login.handle.authenticate_password(login.target.user.clone(), password.reveal())
                 })
                 .await?;
             return Ok(self.learn(Some("password".to_owned()), sent).await);
         }
         if !self.takes(MethodKind::KeyboardInteractive) {
-            self.tried.push(Attempt::new(
-                "password",
-                format!("the host does not take passwords, only {}", self.offered()),
-            ));
+            self.tried
+                .push(Attempt::new("password", format!("the host does not take passwords, only {}", self.offered())));
         }
         Ok(Step::Next)
     }
 
     /// Whether the host may take this method.
     fn takes(&self, method: MethodKind) -> bool {
-        self.methods
-            .as_ref()
-            .is_none_or(|methods| methods.contains(&method))
+        self.methods.as_ref().is_none_or(|methods| methods.contains(&method))
     }
 
     fn offered(&self) -> String {
-        let names = |m: &Vec<MethodKind>| {
-            m.iter()
-                .map(|m| <&'static str>::from(m).to_owned())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        self.methods
-            .as_ref()
-            .map(names)
-            .filter(|names| !names.is_empty())
-            .unwrap_or_else(|| "nothing".to_owned())
+        let names =
+            |m: &Vec<MethodKind>| m.iter().map(|m| <&'static str>::from(m).to_owned()).collect::<Vec<_>>().join(", ");
+        self.methods.as_ref().map(names).filter(|names| !names.is_empty()).unwrap_or_else(|| "nothing".to_owned())
     }
 
     /// Takes in an answer to a credential.
-    async fn learn(
-        &mut self,
-        what: Option<String>,
-        answer: Result<AuthResult, russh::Error>,
-    ) -> Step {
+    async fn learn(&mut self, what: Option<String>, answer: Result<AuthResult, russh::Error>) -> Step {
         let (remaining, partial) = match answer {
             Ok(AuthResult::Success) => return Step::In,
-            Ok(AuthResult::Failure {
-                remaining_methods,
-                partial_success,
-            }) => (remaining_methods.to_vec(), partial_success),
+            Ok(AuthResult::Failure { remaining_methods, partial_success }) => {
+                (remaining_methods.to_vec(), partial_success)
+            }
             Err(_) => (Vec::new(), false),
         };
         if remaining.is_empty() && (self.handle.is_closed() || self.closed.borrow().is_some()) {
@@ -226,12 +182,7 @@ impl Login<'_> {
         ask: impl FnOnce(&'s mut Self) -> F,
     ) -> Result<T, Failure> {
         let after = self.answer;
-        timeout(after, ask(self))
-            .await
-            .map_err(|_| Failure::Timeout {
-                doing: doing.to_owned(),
-                after,
-            })
+        timeout(after, ask(self)).await.map_err(|_| Failure::Timeout { doing: doing.to_owned(), after })
     }
 
     async fn why_gone(&mut self) -> String {
