@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::entry::{Entry, Snapshot, Written, on_disk};
-use super::{Change, Changes, Kind};
+use super::{Change, Changes, Kind, OPENED_BY_READERS};
 
 /// A host's file system, layer by layer.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,7 @@ impl Layers<'_> {
                 (Some(_), None) => Kind::Removed,
                 (Some(before), Some(after)) if before != after => Kind::Modified,
                 (Some(_), Some(after)) if after.is_folder() => continue,
+                (Some(_), Some(_)) if OPENED_BY_READERS.iter().any(|opened| path == Path::new(opened)) => continue,
                 // Same in all that counts; listed among the candidates only because it was written.
                 (Some(_), Some(_)) => Kind::Touched,
             };

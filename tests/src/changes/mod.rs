@@ -38,6 +38,9 @@ pub const NOISE: &[&str] = &[
     "/var/cache/dnf",
     "/var/lib/dnf/history.sqlite-shm",
     "/var/lib/dnf/history.sqlite-wal",
+    // SQLite's shared index and journal of the RPM database: a reader makes them anew.
+    "/var/lib/rpm/rpmdb.sqlite-shm",
+    "/var/lib/rpm/rpmdb.sqlite-wal",
     "/var/log/dnf.log",
     "/var/log/dnf.rpm.log",
     "/var/log/dnf.librepo.log",
@@ -49,6 +52,9 @@ pub const NOISE: &[&str] = &[
     "/home/deploy/.cache",
     "/home/nosudo/.cache",
 ];
+
+/// Databases that rpm and dnf open for writing even to read, which copies them up: listed only if their content differs.
+pub const OPENED_BY_READERS: &[&str] = &["/var/lib/dnf/history.sqlite", "/var/lib/rpm/rpmdb.sqlite"];
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
