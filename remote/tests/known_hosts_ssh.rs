@@ -2,6 +2,8 @@
 //!
 //! The server is started by `ProxyCommand sshd -i`, so no port is opened and the host may have any name.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
 mod openssh;
 
 use std::path::PathBuf;

@@ -57,7 +57,6 @@ pub(crate) fn match_list(text: &str, list: &str) -> ListMatch {
 }
 
 /// As [`match_list`], for host names: upper and lower case are the same.
-#[cfg(test)]
 pub(crate) fn match_host(host: &str, list: &str) -> bool {
     match_list(&host.to_ascii_lowercase(), &list.to_ascii_lowercase()) == ListMatch::Yes
 }
