@@ -6,6 +6,7 @@
 pub mod arg;
 pub mod diag;
 pub mod event;
+pub mod inventory;
 pub mod module;
 pub mod plan;
 pub mod wire;

@@ -23,6 +23,7 @@
 //! ```
 
 mod build;
+mod emit;
 mod finish;
 mod inner;
 mod json;
@@ -31,6 +32,7 @@ mod recover;
 pub mod resolve;
 mod syntax;
 
+pub use emit::emit;
 pub use json::{KEY_UNSAFE, KEY_VAULT};
 pub use node::{Kind, Node, Scalar, Style, Tag};
 pub use recover::{MAX_BYTES, Parsed, parse};

@@ -190,3 +190,33 @@ proptest::proptest! {
         render(&map, &found, false);
     }
 }
+
+fn values() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    use proptest::prelude::*;
+    let text = "[ -~\n\té\u{1}\u{85}\u{2028}]{0,12}";
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(|f| if f.is_finite() { f.into() } else { serde_json::Value::Null }),
+        text.prop_map(Into::into),
+        "yes|no|~|0[0-7]{0,3}|1_0|1:30|null|-|\\.5|1e3|<<|=|- a|a: b|#x|2024-01-02".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::btree_map(text, inner, 0..4)
+                .prop_map(|m| serde_json::Value::Object(m.into_iter().collect())),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_written_reads_back_the_same(value in values()) {
+        let text = emit(&value);
+        let (parsed, found, map) = read(&text);
+        proptest::prop_assert!(found.is_empty(), "{}\n{}", text, render(&map, &found, false));
+        proptest::prop_assert_eq!(parsed.docs[0].to_json(), value, "{}", text);
+    }
+}
