@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use russh::keys::ssh_key::{Certificate, PublicKey, public::KeyData};
 
 use super::certificate::{self, CertificateFault};
-use super::names::file_name;
+use super::names::{file_name, folded};
 use super::parse::Marker;
 use super::store::{Entry, KnownHosts, KnownKey, Place};
 
@@ -31,10 +31,9 @@ impl<'a> Target<'a> {
 
     /// The name in certificates: the alias or the host in lower case; an address in its shortest form.
     fn principal(&self) -> String {
-        match (self.alias, self.host.parse::<IpAddr>()) {
-            (Some(alias), _) => alias.to_ascii_lowercase(),
-            (None, Ok(address)) => address.to_string(),
-            (None, Err(_)) => self.host.to_ascii_lowercase(),
+        match self.alias {
+            Some(alias) => alias.to_ascii_lowercase(),
+            None => folded(self.host),
         }
     }
 

@@ -62,6 +62,14 @@ pub(super) fn hashed(name: &str, salt: &[u8; SHA1_BYTES]) -> String {
     format!("{HASH_MAGIC}{}|{}", STANDARD.encode(salt), STANDARD.encode(hmac(salt, name)))
 }
 
+/// A host in the one form in which it is looked up and filed: lower case, an address in its shortest form.
+pub(super) fn folded(host: &str) -> String {
+    match host.parse::<std::net::IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => host.to_ascii_lowercase(),
+    }
+}
+
 /// The name under which OpenSSH files a host: `host` for port 22 (and 0, unknown), else `[host]:port`.
 pub(super) fn file_name(host: &str, port: u16) -> String {
     match port {

@@ -9,6 +9,7 @@ use russh::keys::ssh_key::{Algorithm, Fingerprint, PublicKey};
 
 use super::decide::{Decision, Offered, Target};
 use super::fault::KnownHostsError;
+use super::names::folded;
 use super::store::{KnownHosts, KnownKey, Place, fingerprint};
 use super::write::{self, NewKey};
 
@@ -34,7 +35,7 @@ impl ScannedKey {
     fn filed(&self) -> (String, u16) {
         match &self.alias {
             Some(alias) => (alias.to_ascii_lowercase(), 22),
-            None => (self.host.to_ascii_lowercase(), self.port),
+            None => (folded(&self.host), self.port),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use russh::keys::ssh_key::PublicKey;
 
 use super::fault::KnownHostsError;
-use super::names::{self, Names, file_name};
+use super::names::{self, Names, file_name, folded};
 use super::parse::{self, Line, Marker};
 use super::store;
 
@@ -25,7 +25,7 @@ pub struct NewKey {
 
 impl NewKey {
     fn filed(&self) -> String {
-        file_name(&self.host.to_ascii_lowercase(), self.port)
+        file_name(&folded(&self.host), self.port)
     }
 }
 
@@ -47,7 +47,7 @@ pub fn replace(
     renewed: &[(String, u16)],
     hash_names: bool,
 ) -> Result<usize, KnownHostsError> {
-    let renewed: Vec<_> = renewed.iter().map(|(host, port)| file_name(&host.to_ascii_lowercase(), *port)).collect();
+    let renewed: Vec<_> = renewed.iter().map(|(host, port)| file_name(&folded(host), *port)).collect();
     edit(file, keys, &renewed, hash_names)
 }
 
@@ -252,6 +252,24 @@ mod tests {
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
         assert_eq!(append(&file, &keys, true).unwrap(), 0, "what is listed is not listed again");
         assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn a_key_is_filed_where_it_is_looked_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("known_hosts");
+        let key = PublicKey::from_openssh(A).unwrap();
+        for (host, port) in [("WEB1", 22), ("2001:DB8:0::1", 22), ("2001:DB8:0::1", 2222)] {
+            for hash_names in [false, true] {
+                let _ = std::fs::remove_file(&file);
+                append(&file, &[new(host, port, A)], hash_names).unwrap();
+                let known = store::KnownHosts::load([&file]).unwrap();
+                let target = super::super::Target::new(host, port);
+                let decision = known.decide(&target, super::super::Offered::Key(&key));
+                assert!(decision.is_trusted(), "{host}:{port} {decision:?}");
+                assert_eq!(append(&file, &[new(host, port, A)], hash_names).unwrap(), 0);
+            }
+        }
     }
 
     #[test]
