@@ -39,7 +39,8 @@ pub struct Start {
     pub r#become: Option<Become>,
     /// Directories to look for the helper and to put it in, instead of the usual ones. Absolute, without `:`.
     pub directories: Vec<String>,
-    /// The frames that the helper is to get first; they go out before anything is known about the host.
+    /// The frames that the helper is to get first; they go out before anything is known about the host, and before
+    /// anybody reads what it sends: what is large goes through the exchange's sender instead.
     pub opening: Vec<Vec<u8>>,
 }
 

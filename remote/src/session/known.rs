@@ -1,7 +1,7 @@
 //! Host keys judged by OpenSSH's files.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -39,7 +39,7 @@ pub struct KnownHostsJudge {
 
 impl KnownHostsJudge {
     /// A judge that goes by these files.
-    pub fn new(known: KnownHosts, unknown: Unknown) -> BoxedHostKeys {
+    pub fn boxed(known: KnownHosts, unknown: Unknown) -> BoxedHostKeys {
         Arc::new(Self { known: RwLock::new(known), unknown })
     }
 
@@ -48,7 +48,7 @@ impl KnownHostsJudge {
         &self,
         target: &Target<'_>,
         offered: &HostKey,
-        file: &PathBuf,
+        file: &Path,
         hash_names: bool,
     ) -> Result<(), HostKeyProblem> {
         let port = if target.alias.is_some() { 22 } else { target.port };

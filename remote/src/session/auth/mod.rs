@@ -154,9 +154,7 @@ impl Login<'_> {
             }
             Err(_) => (Vec::new(), false),
         };
-        if remaining.is_empty() && (self.handle.is_closed() || self.closed.borrow().is_some()) {
-            return Step::Gone;
-        }
+        // Without any method left the library ends the session, if the peer did not.
         let gone = remaining.is_empty();
         self.methods = Some(remaining);
         if let Some(what) = what {
@@ -168,9 +166,8 @@ impl Login<'_> {
             self.tried.push(Attempt::new(what, result));
         }
         match (partial, gone) {
-            (true, _) => Step::Partly,
-            // Without any method left the library ends the session.
-            (false, true) => Step::Gone,
+            (_, true) => Step::Gone,
+            (true, false) => Step::Partly,
             (false, false) => Step::Next,
         }
     }
