@@ -186,6 +186,16 @@ impl RehearsalView<'_> {
         self.act(|hand| hand.perform(request, transaction))
     }
 
+    /// Puts a package's true entry into the database.
+    #[cfg(feature = "fake")]
+    pub(crate) fn put_package(&self, name: &str, package: rectify_core::module::InstalledPackage) {
+        self.act(|hand| {
+            if let Some(db) = &mut hand.state.packages.db {
+                Arc::make_mut(db).packages.insert(name.to_owned(), package);
+            }
+        });
+    }
+
     /// Puts a unit in place.
     #[cfg(feature = "fake")]
     pub(crate) fn put_unit(&self, unit: rectify_core::module::Unit) {
