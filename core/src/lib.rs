@@ -6,6 +6,7 @@
 pub mod arg;
 pub mod diag;
 pub mod event;
+#[cfg(feature = "controller")]
 pub mod inventory;
 pub mod module;
 pub mod plan;
