@@ -8,7 +8,9 @@ pub mod diag;
 pub mod event;
 #[cfg(feature = "controller")]
 pub mod inventory;
+pub mod mask;
 pub mod module;
 pub mod plan;
+pub mod template;
 pub mod wire;
 pub mod yaml;

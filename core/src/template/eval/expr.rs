@@ -1,0 +1,290 @@
+//! Expressions.
+
+use super::callable::{Args, Callable};
+use super::stmt::located;
+use super::{Ev, Frame};
+use crate::template::error::{R, Stop, fail};
+use crate::template::filters::FilterFn;
+use crate::template::ir::{Arg, Const, Expr, Kind};
+use crate::template::lower::unknown_name;
+use crate::template::value::{Key, V, unknown};
+use crate::template::{filters, methods, predicates};
+use indexmap::IndexMap;
+use std::rc::Rc;
+
+/// Filters that accept a value that does not exist.
+const TAKES_UNDEFINED: &[&str] = &["default", "d", "mandatory", "type_debug"];
+
+impl Ev<'_> {
+    pub(crate) fn eval(&self, expr: &Expr, frame: &mut Frame) -> R<V> {
+        self.spend(1)?;
+        self.nested(|| self.kind(expr, frame)).map_err(|stop| match stop {
+            Stop::Error(_) => located(stop, &expr.span),
+            other => other,
+        })
+    }
+
+    /// The value of an operand: evaluated, but perhaps undefined or unknown.
+    fn operand(&self, expr: &Expr, frame: &mut Frame) -> R<V> {
+        let value = self.eval(expr, frame)?;
+        self.force(value)
+    }
+
+    fn kind(&self, expr: &Expr, frame: &mut Frame) -> R<V> {
+        match &expr.kind {
+            Kind::Const(c) => self.constant(c),
+            Kind::Var(name) => self.name(name, frame),
+            Kind::Attr(object, name) => {
+                let object_value = self.operand(object, frame)?;
+                self.attr(&object_value, name, object)
+            }
+            Kind::Item(object, index) => {
+                let object_value = self.operand(object, frame)?;
+                let index = self.operand(index, frame)?;
+                self.item(&object_value, &index, Some(object))
+            }
+            Kind::Slice(object, bounds) => self.slice(object, bounds, frame),
+            Kind::Not(e) => Ok(V::Bool(!self.test(e, frame)?)),
+            Kind::Neg(e) => self.negate(&self.operand(e, frame)?),
+            Kind::And(a, b) => {
+                let left = self.operand(a, frame)?;
+                if left.truth().map_err(|s| located(s, &a.span))? { self.operand(b, frame) } else { Ok(left) }
+            }
+            Kind::Or(a, b) => {
+                let left = self.operand(a, frame)?;
+                if left.truth().map_err(|s| located(s, &a.span))? { Ok(left) } else { self.operand(b, frame) }
+            }
+            Kind::Bin(op, a, b) => {
+                let left = self.operand(a, frame);
+                let left = unknown_as_value(left)?;
+                let right = unknown_as_value(self.operand(b, frame))?;
+                self.binary(*op, &left, &right)
+            }
+            Kind::Compare(first, rest) => {
+                let mut left = unknown_as_value(self.operand(first, frame))?;
+                for (cmp, e) in rest {
+                    let right = unknown_as_value(self.operand(e, frame))?;
+                    if !self.compare(*cmp, &left, &right)? {
+                        return Ok(V::Bool(false));
+                    }
+                    left = right;
+                }
+                Ok(V::Bool(true))
+            }
+            Kind::If(test, yes, no) => {
+                if self.test(test, frame)? {
+                    return self.eval(yes, frame);
+                }
+                match no {
+                    Some(no) => self.eval(no, frame),
+                    None => Ok(V::undef("the inline `if` has no `else` and its condition does not hold")),
+                }
+            }
+            Kind::Filter(name, function, operand, args) => {
+                let Some(operand) = operand else { return fail("a filter without a value") };
+                let value = self.operand(operand, frame)?;
+                self.filter(name, *function, value, args, frame)
+            }
+            Kind::Test(name, function, operand, args) => {
+                let value = self.operand(operand, frame)?;
+                let Some(function) = function else {
+                    return Err(unknown_name("test", name, predicates::names()).into());
+                };
+                let args = self.args(args, frame)?;
+                self.apply_test(name, *function, value, args).map(V::Bool)
+            }
+            Kind::Call(callee, args) => self.call_expr(callee, args, None, frame),
+            Kind::List(items) => Ok(V::list(self.evals(items, frame)?)),
+            Kind::Tuple(items) => Ok(V::tuple(self.evals(items, frame)?)),
+            Kind::Map(pairs) => {
+                let mut map = IndexMap::with_capacity(pairs.len());
+                for (k, v) in pairs {
+                    let key = self.operand(k, frame)?.key()?;
+                    map.insert(key, self.eval(v, frame)?);
+                }
+                Ok(V::map(map))
+            }
+        }
+    }
+
+    fn evals(&self, items: &[Expr], frame: &mut Frame) -> R<Vec<V>> {
+        items.iter().map(|e| self.eval(e, frame)).collect()
+    }
+
+    fn constant(&self, c: &Const) -> R<V> {
+        Ok(match c {
+            Const::None => V::None,
+            Const::Bool(b) => V::Bool(*b),
+            Const::Int(i) => V::Int(*i),
+            Const::Float(f) => V::Float(*f),
+            Const::Str(s) if self.render_literals && crate::template::may_be_template(s) => {
+                self.nested(|| self.template_text(s))?
+            }
+            Const::Str(s) => V::Str(s.clone()),
+        })
+    }
+
+    fn name(&self, name: &str, frame: &Frame) -> R<V> {
+        if let Some(value) = frame.get(name) {
+            return Ok(value);
+        }
+        if let Some(value) = self.variable(name)? {
+            return Ok(value);
+        }
+        match name {
+            "omit" => Ok(V::Omit),
+            "vars" => Ok(V::Call(Rc::new(Callable::AllVars))),
+            _ => match crate::template::calls::find(name) {
+                Some((name, f)) => Ok(V::Call(Rc::new(Callable::Function(name, f)))),
+                None => Ok(self.undefined(name, frame)),
+            },
+        }
+    }
+
+    /// Evaluates the arguments of a call.
+    pub(crate) fn args(&self, args: &[Arg], frame: &mut Frame) -> R<Args> {
+        let mut out = Args::default();
+        for arg in args {
+            match arg {
+                Arg::Pos(e) => out.pos.push(self.operand(e, frame)?),
+                Arg::Named(name, e) => out.named.push((name.clone(), self.operand(e, frame)?)),
+                Arg::Star(e) => {
+                    let value = self.operand(e, frame)?;
+                    out.pos.extend(self.iter(&value)?);
+                }
+                Arg::StarStar(e) => match self.known(self.eval(e, frame)?)? {
+                    V::Map(m) => {
+                        for (k, v) in m.entries() {
+                            let Key::Str(name) = k else { return fail("names of arguments must be text") };
+                            out.named.push((name, self.force(v)?));
+                        }
+                    }
+                    other => return fail(format!("`**` needs a dictionary, not a {}", other.type_name())),
+                },
+            }
+        }
+        Ok(out)
+    }
+
+    fn filter(&self, name: &str, f: Option<FilterFn>, value: V, args: &[Arg], frame: &mut Frame) -> R<V> {
+        let Some(f) = f else { return Err(unknown_name("filter", name, filters::names()).into()) };
+        let args = self.args(args, frame)?;
+        self.apply_filter(name, f, value, args)
+    }
+
+    /// Runs a filter; unknown and undefined values pass through those that do not accept them.
+    pub(crate) fn apply_filter(&self, name: &str, f: FilterFn, value: V, args: Args) -> R<V> {
+        self.spend(2)?;
+        let short = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+        if TAKES_UNDEFINED.contains(&short) || short == "ternary" {
+            return f(self, value, args);
+        }
+        if let Some(because) = args.unknown_with(&value) {
+            return Ok(unknown(because));
+        }
+        if let Some(undefined) = args.first_undefined(&value) {
+            return Ok(undefined);
+        }
+        let result = f(self, value.clone(), args).map_err(|stop| prefix(stop, short))?;
+        self.derive_secret(&value, &result);
+        Ok(result)
+    }
+
+    pub(crate) fn apply_test(&self, name: &str, f: predicates::TestFn, value: V, args: Args) -> R<bool> {
+        self.spend(2)?;
+        let short = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+        if short == "defined" || short == "undefined" {
+            let defined = match &value {
+                V::Undef(_) => false,
+                V::Unknown(u) if !u.exists => return Err(u.stop()),
+                _ => true,
+            };
+            return Ok(defined == (short == "defined"));
+        }
+        if let Some(because) = args.unknown_with(&value) {
+            return Err(Stop::Unknown(because));
+        }
+        if let Some(V::Undef(u)) = args.first_undefined(&value) {
+            return Err(u.stop());
+        }
+        f(self, value, args).map_err(|stop| prefix(stop, short))
+    }
+
+    /// `{% filter … %}` and `{% set x | … %}`: the innermost filter of the chain has no operand.
+    pub(crate) fn filter_block_value(&self, expr: &Expr, value: V, frame: &mut Frame) -> R<V> {
+        let Kind::Filter(name, f, operand, args) = &expr.kind else { return fail("not a filter") };
+        let value = match operand {
+            Some(inner) => self.filter_block_value(inner, value, frame)?,
+            None => value,
+        };
+        self.filter(name, *f, value, args, frame)
+    }
+
+    /// `{% call … %}`.
+    pub(crate) fn call_with_caller(&self, call: &Expr, caller: V, frame: &mut Frame) -> R<V> {
+        let Kind::Call(callee, args) = &call.kind else { return fail("not a call") };
+        self.call_expr(callee, args, Some(caller), frame)
+    }
+
+    fn call_expr(&self, callee: &Expr, args: &[Arg], caller: Option<V>, frame: &mut Frame) -> R<V> {
+        if let Kind::Attr(object, name) = &callee.kind {
+            if let (Kind::Var(var), None) = (&object.kind, frame.get("self"))
+                && &**var == "self"
+            {
+                return self.block_text(name, frame);
+            }
+            let receiver = self.operand(object, frame)?;
+            let stored = match &receiver {
+                // A key named like a method does not hide it, as in Jinja.
+                V::Call(_) => true,
+                V::Map(m) => m.get_str(name).is_some() && !methods::is_dict_method(name),
+                _ => false,
+            };
+            if !stored {
+                let args = self.args(args, frame)?;
+                return methods::call(self, receiver, name, args, object);
+            }
+        }
+        if let Kind::Var(name) = &callee.kind
+            && &**name == "super"
+        {
+            return fail("`super()` is not supported");
+        }
+        let function = self.operand(callee, frame)?;
+        let mut args = self.args(args, frame)?;
+        if let Some(caller) = caller {
+            args.named.push(("caller".into(), caller));
+        }
+        self.call(&function, args)
+    }
+
+    fn block_text(&self, name: &str, frame: &mut Frame) -> R<V> {
+        let Some(body) = frame.blocks.get(name).and_then(|b| b.first()).cloned() else {
+            return fail(format!("there is no block `{name}`"));
+        };
+        let mut out = super::Out::default();
+        self.body(&body, frame, &mut out)?;
+        Ok(out.finish())
+    }
+}
+
+/// Lets both operands be evaluated, so that the reasons of both are known.
+fn unknown_as_value(result: R<V>) -> R<V> {
+    match result {
+        Err(Stop::Unknown(because)) => Ok(unknown(because)),
+        other => other,
+    }
+}
+
+/// Says which filter or test failed.
+fn prefix(stop: Stop, name: &str) -> Stop {
+    match stop {
+        Stop::Error(mut e) if e.kind == crate::template::ErrorKind::Value && e.via.is_empty() => {
+            if !e.message.starts_with('`') {
+                e.message = format!("`{name}`: {}", e.message);
+            }
+            Stop::Error(e)
+        }
+        other => other,
+    }
+}
