@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod helper;
 pub mod known_hosts;
 pub mod pacing;
+pub mod run;
 mod secret;
 pub mod session;
 pub mod ssh_config;

@@ -1,0 +1,168 @@
+//! One host's part of a run: connect, start the helper, hand over the plan, pass its events on.
+//!
+//! ```text
+//! Order (frames, made beforehand) ─► connect ─► helper ─► hello checked ─► events … ─► done
+//!                                       │ what fails on the way is the host's `Unreachable`
+//! ```
+
+mod order;
+
+use std::future::Future;
+
+use rectify_core::{
+    event::{Failure as Words, RunEvent},
+    wire::{self, FromHost, Hello, PROTOCOL, ToHost},
+};
+use tokio::sync::watch;
+
+pub use order::{BlobSource, Order, OrderError};
+
+use crate::{
+    RemoteError,
+    exchange::{self, Exchange, FrameReceiver, FrameSender},
+    helper::Start,
+    session::{Connector, Target, Timeouts},
+};
+
+/// By which way a host is reached.
+#[derive(Clone)]
+pub enum Way {
+    /// This machine, without SSH.
+    Local(Timeouts),
+    /// SSH.
+    Ssh(Connector, Box<Target>),
+}
+
+/// How far the operator has interrupted the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Stop {
+    /// Not at all.
+    #[default]
+    No,
+    /// Nothing new begins.
+    Schedule,
+    /// Running commands are ended too.
+    Kill,
+}
+
+/// Runs an order on its host and says what happens, from `Connecting` to `HostFinished` or `Unreachable`. Ends by itself
+/// once the helper has; an interruption is passed on to the helper, and one that comes before there is a helper leaves the
+/// host unreached.
+pub async fn run_host<E, F>(way: Way, start: Start, order: Order, mut stop: watch::Receiver<Stop>, emit: E)
+where
+    E: Fn(RunEvent) -> F,
+    F: Future<Output = ()>,
+{
+    let host = order.host.clone();
+    emit(RunEvent::Connecting { host: host.clone() }).await;
+    let opened = tokio::select! {
+        opened = open(&way, start, &order) => opened,
+        () = stopped(&mut stop) => {
+            return emit(RunEvent::Unreachable { host, failure: Words::new("interrupted before the host was reached") }).await;
+        }
+    };
+    let ended = match opened {
+        Ok((sender, receiver)) => {
+            emit(RunEvent::Connected { host: host.clone(), tasks: order.tasks }).await;
+            relay(&host, sender, receiver, &mut stop, &emit).await
+        }
+        Err(error) => Err(words(&error)),
+    };
+    emit(match ended {
+        Ok(()) => RunEvent::HostFinished { host },
+        Err(failure) => RunEvent::Unreachable { host, failure },
+    })
+    .await;
+}
+
+async fn stopped(stop: &mut watch::Receiver<Stop>) {
+    // A sender that is gone interrupts nothing any more.
+    if stop.wait_for(|s| *s > Stop::No).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn open(way: &Way, mut start: Start, order: &Order) -> Result<(FrameSender, FrameReceiver), RemoteError> {
+    let ahead = order.is_small();
+    if ahead {
+        start.opening = order.frames.iter().map(|f| f.to_vec()).collect();
+    }
+    let Exchange { mut sender, mut receiver } = match way {
+        Way::Local(times) => exchange::here(&order.host, &start, *times).await?,
+        Way::Ssh(connector, target) => exchange::over(connector.connect(target).await?, &start).await?,
+    };
+    let Some(frame) = receiver.receive().await? else { return Err(receiver.lost().await) };
+    let protocol = |reason: String| {
+        RemoteError::new(&*order.host, crate::Failure::Protocol { doing: "greeting the helper".into(), reason })
+    };
+    let hello: Hello =
+        serde_json::from_slice(&frame).map_err(|e| protocol(format!("its hello cannot be read: {e}")))?;
+    if hello.protocol != PROTOCOL {
+        return Err(protocol(format!(
+            "it speaks version {} of the protocol (rectify {}), this program version {PROTOCOL}",
+            hello.protocol, hello.version
+        )));
+    }
+    if !ahead {
+        for frame in &order.frames {
+            sender.send(frame.clone()).await?;
+        }
+    }
+    Ok((sender, receiver))
+}
+
+/// Passes events on until the helper is done.
+async fn relay<E, F>(
+    host: &str,
+    mut sender: FrameSender,
+    mut receiver: FrameReceiver,
+    stop: &mut watch::Receiver<Stop>,
+    emit: &E,
+) -> Result<(), Words>
+where
+    E: Fn(RunEvent) -> F,
+    F: Future<Output = ()>,
+{
+    let mut told = Stop::No;
+    loop {
+        let frame = tokio::select! {
+            frame = receiver.receive() => frame,
+            changed = stop.wait_for(|s| *s > told) => {
+                match changed.map(|s| *s) {
+                    Ok(now) => {
+                        told = now;
+                        let cancel = ToHost::Cancel { kill: now == Stop::Kill };
+                        if let Ok(frame) = wire::encode(&cancel) {
+                            // A channel that is gone shows at the next receive.
+                            let _ = sender.send(frame).await;
+                        }
+                        if now == Stop::Kill {
+                            sender.finish().await;
+                        }
+                    }
+                    // Nobody can interrupt any more.
+                    Err(_) => told = Stop::Kill,
+                }
+                continue;
+            }
+        };
+        let frame = match frame {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Err(words(&receiver.lost().await)),
+            Err(error) => return Err(words(&error)),
+        };
+        match wire::decode::<FromHost>(&frame) {
+            Ok(FromHost::Event(what)) => emit(RunEvent::Host { host: host.to_owned(), what }).await,
+            Ok(FromHost::Done) => return Ok(()),
+            Ok(FromHost::Fatal(message)) => return Err(Words::new(format!("the helper gave up: {message}"))),
+            Err(error) => return Err(Words::new(format!("the helper sent what cannot be read: {error}"))),
+        }
+    }
+}
+
+/// A remote error in the words that an event carries.
+pub fn words(error: &RemoteError) -> Words {
+    let mut words = Words::from_error(error);
+    words.hint = error.hint();
+    words
+}
