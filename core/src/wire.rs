@@ -19,9 +19,6 @@ use crate::{event::HostEvent, plan::Plan};
 /// The version of this protocol. It changes whenever a frame changes its meaning.
 pub const PROTOCOL: u32 = 1;
 
-/// The line that the helper's start prints before the first frame; whatever came before it is a banner.
-pub const MARKER: &str = "--rectify-helper-ready--";
-
 /// The largest frame, in bytes. A longer one ends the exchange with an error.
 pub const MAX_FRAME: usize = 16 << 20;
 

@@ -9,13 +9,22 @@
 //! This crate runs on managed hosts: it knows neither SSH nor the terminal, and depends on nothing that does.
 
 pub mod engine;
+pub mod facts;
+pub mod helper;
 pub mod host;
 pub mod kind;
 
-use rectify_core::module::{Module, Registry};
+use rectify_core::module::{ActionModule, Module, Registry};
 
 /// Every module. Adding one is its file in `kind/` and its line here.
-pub const MODULES: &[&dyn Module] = &[];
+pub const MODULES: &[&dyn Module] = &[
+    &ActionModule::<kind::assert::Assert>::NEW,
+    &ActionModule::<kind::command::Command>::NEW,
+    &ActionModule::<kind::command::Shell>::NEW,
+    &ActionModule::<kind::debug::Debug>::NEW,
+    &ActionModule::<kind::fail::Fail>::NEW,
+    &ActionModule::<kind::set_fact::SetFact>::NEW,
+];
 
 /// The modules as the playbook's compiler and the engine look them up.
 pub const REGISTRY: Registry = Registry::new(MODULES);

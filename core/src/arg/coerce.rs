@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::StrDeserializer,
+    self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::{MapDeserializer, StrDeserializer},
 };
 
 use super::{Arg, Scalar};
@@ -215,10 +216,16 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ArgError> {
+        if name == "$scalar" {
+            let s = self.scalar("a single value")?;
+            let parts = [("text", serde_json::Value::String(s.text.clone())), ("value", s.value.clone())];
+            let parts = parts.into_iter().map(|(k, v)| (k, Json(v)));
+            return visitor.visit_map(MapDeserializer::<_, ArgError>::new(parts));
+        }
         self.deserialize_map(visitor)
     }
 
@@ -243,6 +250,29 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgError> {
         visitor.visit_unit()
+    }
+}
+
+/// A JSON value as a deserializer with this module's error.
+struct Json(serde_json::Value);
+
+impl<'de> IntoDeserializer<'de, ArgError> for Json {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> de::Deserializer<'de> for Json {
+    type Error = ArgError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgError> {
+        self.0.deserialize_any(visitor).map_err(de::Error::custom)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+        seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -345,6 +375,17 @@ mod tests {
         assert_eq!(wrong.path, ["name", "0"]);
         let wrong = from_arg::<Args>(&args(&[("name", Arg::text("x")), ("state", Arg::text("presnt"))])).unwrap_err();
         assert_eq!(wrong.to_string(), "state: expected one of present, absent, found \"presnt\"");
+    }
+
+    #[test]
+    fn a_scalar_can_be_had_with_its_text_and_its_value() {
+        #[derive(Debug, Deserialize)]
+        struct WithMode {
+            mode: Option<crate::arg::Scalar>,
+        }
+        let read: WithMode = from_arg(&args(&[("mode", scalar("0644", json!(420)))])).unwrap();
+        let mode = read.mode.unwrap();
+        assert_eq!((mode.text.as_str(), mode.value), ("0644", json!(420)));
     }
 
     #[test]

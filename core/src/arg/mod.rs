@@ -28,7 +28,10 @@ pub enum Arg {
 }
 
 /// A scalar: what it means and how it was written.
+///
+/// A module's struct may have a field of this type, for the rare argument to which both matter (`mode`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "$scalar")]
 pub struct Scalar {
     /// The text as written, without quotes; for a value that came out of a template, its text form.
     pub text: String,

@@ -66,6 +66,11 @@ pub enum SkipReason {
     },
     /// A check does not run it, and it is declared to change nothing.
     NotRehearsed,
+    /// A check: it changes nothing, and what it reads is not known.
+    Unknown {
+        /// The tasks whose effects are not known.
+        because: Because,
+    },
     /// A task that it depends on failed, or was itself skipped for that reason.
     Dependency {
         /// The task that failed.

@@ -50,6 +50,8 @@ pub struct Report {
     pub facts: Map<String, Value>,
     /// Lines for the operator (`debug`).
     pub messages: Vec<String>,
+    /// With how many `-v`, at least, the messages are shown.
+    pub verbosity: u8,
     /// What it found.
     pub findings: Vec<Finding>,
 }
@@ -57,7 +59,7 @@ pub struct Report {
 impl Report {
     /// Looked, and found this.
     pub fn looked(data: Map<String, Value>) -> Self {
-        Report { ran: Ran::Looked, data, facts: Map::new(), messages: Vec::new(), findings: Vec::new() }
+        Report { ran: Ran::Looked, data, facts: Map::new(), messages: Vec::new(), verbosity: 0, findings: Vec::new() }
     }
 
     /// Acted, with this result.
@@ -86,6 +88,9 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The arguments that are bare expressions (`assert: that`), or lists of them: the engine evaluates each and hands it
     /// over as an [`Evaluated`].
     const EXPRESSIONS: &'static [&'static str] = &[];
+    /// Whether it changes nothing on the host, whatever its arguments (`stat`, `debug`, `set_fact`). In a check such an
+    /// action is left out, not reported as a possible change, when what it reads is not known.
+    const PURE: bool = false;
     /// A task in YAML, parsed by a test and printed in the reference.
     const EXAMPLE: &'static str;
 
@@ -97,7 +102,7 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sync + 'static {
         Ok(())
     }
 
-    /// What it touches, as declared.
+    /// What it touches, as declared. Writing the tree `/` stands for anything at all, files or not.
     fn relations(&self) -> Relations {
         Relations::default()
     }

@@ -17,6 +17,8 @@ pub trait Module: Sync {
     fn free_form(&self) -> Option<&'static str>;
     /// The arguments that are bare expressions, or lists of them.
     fn expressions(&self) -> &'static [&'static str];
+    /// Whether it changes nothing, whatever its arguments.
+    fn is_pure(&self) -> bool;
     /// A task in YAML.
     fn example(&self) -> &'static str;
     /// Whether it is an action, and so has no state.
@@ -48,7 +50,7 @@ impl<A> ActionModule<A> {
 }
 
 macro_rules! entry {
-    ($entry:ident, $contract:path, $is_action:literal, $variant:ident, $expressions:expr) => {
+    ($entry:ident, $contract:path, $is_action:literal, $variant:ident, $expressions:expr, $pure:expr) => {
         impl<T: $contract> Module for $entry<T> {
             fn kind(&self) -> &'static str {
                 T::KIND
@@ -64,6 +66,9 @@ macro_rules! entry {
             }
             fn expressions(&self) -> &'static [&'static str] {
                 $expressions
+            }
+            fn is_pure(&self) -> bool {
+                $pure
             }
             fn example(&self) -> &'static str {
                 T::EXAMPLE
@@ -82,8 +87,8 @@ macro_rules! entry {
     };
 }
 
-entry!(ResourceModule, resource::Resource, false, Resource, &[]);
-entry!(ActionModule, action::Action, true, Action, T::EXPRESSIONS);
+entry!(ResourceModule, resource::Resource, false, Resource, &[], false);
+entry!(ActionModule, action::Action, true, Action, T::EXPRESSIONS, T::PURE);
 
 /// The modules that a playbook may use.
 #[derive(Clone, Copy)]

@@ -64,7 +64,8 @@ impl<S> Change<S> {
 /// A module with a state: it observes, says what it wants, and applies the difference.
 ///
 /// The type itself is the module's arguments: its schema is the reference, its field docs are the manual. It must carry
-/// `#[serde(deny_unknown_fields)]`. The engine deserializes it from the rendered arguments, then calls, in this order:
+/// `#[serde(deny_unknown_fields)]`, and neither `flatten` nor `untagged`: serde reads those without their types, and `yes`
+/// would be no boolean. The engine deserializes it from the rendered arguments, then calls, in this order:
 /// `observe`, `findings`, `desired`; if the two states differ, `apply`, then `observe` and `desired` again. A state that
 /// still differs is reported as not converged. Nothing is called after an error.
 pub trait Resource: DeserializeOwned + JsonSchema + Send + Sync + 'static {

@@ -1,1 +1,103 @@
-//! Walks a host's plan.
+//! Walks a host's plan and decides how each task went.
+//!
+//! ```text
+//! plan ─► schedule (the DAG, a bounded pool of threads)
+//!            └─► task: when, loop, retries ─► item: render ─► instance ─► look ─► apply ─► look again ─► outcome
+//!                                                                  │                                      │
+//!                                  stage: the machine, or a rehearsal of it                     emit(HostEvent)
+//! ```
+//!
+//! The engine is the same for a check and an apply: what differs is the [`Stage`] that it is handed. It prints nothing and
+//! is never asked anything.
+
+mod args;
+mod handlers;
+mod item;
+mod play;
+mod results;
+mod schedule;
+mod stage;
+mod task;
+mod vars;
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU8, Ordering},
+};
+
+use rectify_core::{
+    event::HostEvent,
+    module::Registry,
+    plan::{Mode, Plan, TaskId},
+    template::Engine as Templates,
+};
+
+pub use stage::{ApplyStage, CheckStage, HostRef, Stage};
+
+use self::{handlers::Notified, vars::Runtime};
+
+/// How far a run on this host has been cancelled; shared with whoever listens for it.
+#[derive(Debug, Default)]
+pub struct Cancel(AtomicU8);
+
+impl Cancel {
+    /// Begins no further task; running ones finish.
+    pub fn stop(&self) {
+        self.0.fetch_max(1, Ordering::SeqCst);
+    }
+
+    /// Begins no further task; whoever owns running commands ends them.
+    pub fn kill(&self) {
+        self.0.store(2, Ordering::SeqCst);
+    }
+
+    /// Whether no further task may begin.
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// What every part of a run on one host shares.
+pub(crate) struct Run<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) registry: Registry,
+    pub(crate) stage: &'a dyn Stage,
+    pub(crate) templates: Templates,
+    pub(crate) runtime: Mutex<Runtime>,
+    pub(crate) notified: Mutex<Notified>,
+    pub(crate) exclusive: Mutex<std::collections::BTreeMap<&'static str, std::sync::Arc<Mutex<()>>>>,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) emit: &'a (dyn Fn(HostEvent) + Sync),
+}
+
+impl Run<'_> {
+    pub(crate) fn checks(&self) -> bool {
+        self.plan.mode == Mode::Check
+    }
+
+    pub(crate) fn task(&self, id: TaskId) -> &rectify_core::plan::Task {
+        &self.plan.tasks[id.0 as usize]
+    }
+}
+
+/// Runs a plan on a stage. Called once per host, by the helper or by a test.
+///
+/// Every task of the plan gets exactly one [`HostEvent::TaskFinished`], whatever happens; `emit` may be called from several
+/// threads at once. Returns when all is done or, once cancelled, when the running tasks have finished.
+pub fn run(plan: &Plan, registry: Registry, stage: &dyn Stage, cancel: &Cancel, emit: &(dyn Fn(HostEvent) + Sync)) {
+    let run = Run {
+        plan,
+        registry,
+        stage,
+        templates: vars::templates(),
+        runtime: Mutex::new(Runtime::default()),
+        notified: Mutex::new(Notified::default()),
+        exclusive: Mutex::default(),
+        cancel,
+        emit,
+    };
+    let mut ended = None;
+    for play in &plan.plays {
+        play::run(&run, play, &mut ended);
+    }
+}

@@ -1,5 +1,6 @@
 //! The three hosts behind one contract.
 
+pub mod as_user;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod live;

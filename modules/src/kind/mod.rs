@@ -1,1 +1,8 @@
 //! The modules, one file each.
+
+pub(crate) mod assert;
+pub(crate) mod command;
+pub(crate) mod debug;
+pub(crate) mod fail;
+pub(crate) mod set_fact;
+pub(crate) mod shared;

@@ -1,0 +1,82 @@
+//! One play on one host: its tasks by the graph, then its handlers.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use rectify_core::{
+    event::{HostEvent, Outcome, SkipReason, TaskReport},
+    plan::{Play, Task, TaskId},
+};
+
+use super::{
+    Run, handlers,
+    schedule::{self, Turn},
+    task, vars,
+};
+
+/// Why the plays that follow do not run.
+pub(crate) enum Ended {
+    /// A task failed.
+    Failed(TaskId),
+    /// `meta: end_host`.
+    Asked,
+}
+
+/// Runs a play, unless the host has ended before it; says in `ended` whether the plays after it may run.
+pub(crate) fn run(run: &Run<'_>, play: &Play, ended: &mut Option<Ended>) {
+    let tasks: Vec<&Task> = handlers::ids(play).map(|id| run.task(id)).filter(|t| t.handler.is_none()).collect();
+    if let Some(why) = ended {
+        let reason = match why {
+            Ended::Failed(task) => SkipReason::Dependency { task: *task },
+            Ended::Asked => SkipReason::Ended,
+        };
+        handlers::ids(play).for_each(|id| skip(run, id, reason.clone()));
+        return;
+    }
+    if play.gather_facts {
+        let host = run.stage.host(play.first, false);
+        if let Err(error) = vars::gather(run, &*host) {
+            (run.emit)(HostEvent::Notice { task: None, message: format!("facts could not be gathered: {error}") });
+        }
+    }
+    let over = AtomicBool::new(false);
+    let host_over = Mutex::new(false);
+    let work = |id: TaskId, turn: Turn| match turn {
+        Turn::Skip(root) => skip_outcome(run, id, SkipReason::Dependency { task: root }),
+        Turn::Run if run.cancel.is_stopped() => skip_outcome(run, id, SkipReason::Interrupted),
+        Turn::Run if over.load(Ordering::SeqCst) => skip_outcome(run, id, SkipReason::Ended),
+        Turn::Run => {
+            let outcome = task::run(run, play, id, None);
+            if let (Outcome::Unchanged, Some(word)) = (&outcome, task::meta(run.task(id))) {
+                over.fetch_or(matches!(word, "end_play" | "end_host"), Ordering::SeqCst);
+                *host_over.lock().expect("nothing panics while it holds this") |= word == "end_host";
+            }
+            outcome
+        }
+    };
+    let mut done = schedule::walk(&tasks, run.plan.options.parallel as usize, &work);
+    handlers::flush(run, play, &mut done);
+    handlers::settle(run, play, &done);
+    // A failure that its task ignores has come back from `task::run` as success.
+    if let Some((id, _)) = done.iter().find(|(_, outcome)| is_failure(outcome)) {
+        *ended = Some(Ended::Failed(*id));
+    } else if host_over.into_inner().expect("nothing panics while it holds this") {
+        *ended = Some(Ended::Asked);
+    }
+}
+
+fn is_failure(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { .. } | Outcome::NotConverged { .. })
+}
+
+fn skip(run: &Run<'_>, id: TaskId, reason: SkipReason) {
+    let report = Box::new(TaskReport::of(Outcome::Skipped { reason }));
+    (run.emit)(HostEvent::TaskFinished { task: id, report });
+}
+
+fn skip_outcome(run: &Run<'_>, id: TaskId, reason: SkipReason) -> Outcome {
+    skip(run, id, reason.clone());
+    Outcome::Skipped { reason }
+}

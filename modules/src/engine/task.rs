@@ -1,0 +1,289 @@
+//! One task: its condition, its loop, its retries, and what follows from how it went.
+
+use std::time::Instant;
+
+use rectify_core::{
+    event::{Failure, HostEvent, Outcome, SkipReason, TaskReport},
+    module::Because,
+    plan::{Expr, Loop, Play, Task, TaskId},
+    template::{Data, Rendered, TemplateError, Tri, Vars},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    Run,
+    item::{self, Context},
+    results::{self, Done},
+    vars,
+};
+
+/// The word of a `meta:` task.
+pub(crate) fn meta(task: &Task) -> Option<&str> {
+    if task.module != "meta" {
+        return None;
+    }
+    match &task.args {
+        rectify_core::arg::Arg::Map(map) => map.values().next().and_then(|arg| match arg {
+            rectify_core::arg::Arg::Scalar(s) => Some(s.text.as_str()),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// Runs a task and reports it. A handler that may have been notified is given the reason. The outcome that comes back is
+/// what dependents go by: a failure that the task ignores is success.
+pub(crate) fn run(run: &Run<'_>, play: &Play, id: TaskId, perhaps: Option<Because>) -> Outcome {
+    let task = run.task(id);
+    let started = Instant::now();
+    let vars = vars::of_task(run, play, task);
+    let name = match run.templates.render_value(&task.name, &vars) {
+        Ok(Rendered::Value(Value::String(name))) if !task.no_log => name,
+        _ => task.name.clone(),
+    };
+    (run.emit)(HostEvent::TaskStarted { task: id, name });
+
+    let mut done = match perhaps {
+        Some(because) => {
+            item::note_relations(run, task, &vars, &because);
+            Done::of(id, TaskReport::of(Outcome::MayChange { because }), Map::new())
+        }
+        None => whole(run, task, &vars),
+    };
+    done.report.took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    if is_failure(&done.report.outcome) {
+        done.report.ignored = ignores(run, task, &vars, &done.result);
+    }
+    if run.plan.options.verbose > 0 && !task.no_log {
+        done.report.result = done.shown.take().map(Value::Object);
+    }
+    settle(run, task, &vars, &done);
+    let outcome = done.report.outcome.clone();
+    let ignored = done.report.ignored;
+    (run.emit)(HostEvent::TaskFinished { task: id, report: Box::new(done.report) });
+    if ignored { Outcome::Unchanged } else { outcome }
+}
+
+fn is_failure(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { .. } | Outcome::NotConverged { .. })
+}
+
+fn ignores(run: &Run<'_>, task: &Task, vars: &Vars, result: &Data) -> bool {
+    let Some(expr) = &task.ignore_errors else { return false };
+    let vars = match &task.register {
+        Some(name) => vars.with_data(name, result.clone()),
+        None => vars.clone(),
+    };
+    matches!(run.templates.eval_condition(&expr.text, &vars), Ok(Tri::True))
+}
+
+/// Registers, notifies.
+fn settle(run: &Run<'_>, task: &Task, vars: &Vars, done: &Done) {
+    if let Some(name) = &task.register {
+        run.runtime.lock().expect("no thread panics while it holds the runtime").set(name, done.result.clone());
+    }
+    let mut topics = Vec::new();
+    for topic in &task.notify {
+        match run.templates.render_value(topic, vars) {
+            Ok(Rendered::Value(Value::String(topic))) => topics.push(topic),
+            Ok(Rendered::Value(Value::Array(list))) => {
+                topics.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            _ => (run.emit)(HostEvent::Notice {
+                task: Some(task.id),
+                message: format!("notify: {topic:?} does not come to a handler's name"),
+            }),
+        }
+    }
+    let mut notified = run.notified.lock().expect("no thread panics while it holds the notifications");
+    notified.take(&topics, &done.report.outcome);
+}
+
+/// The task without its reporting: once, or once per item.
+fn whole(run: &Run<'_>, task: &Task, vars: &Vars) -> Done {
+    if meta(task).is_some() {
+        return match condition(run, &task.when, vars) {
+            Verdict::Yes => Done::of(task.id, TaskReport::of(Outcome::Unchanged), Map::new()),
+            verdict => verdict.into_done(task),
+        };
+    }
+    match &task.r#loop {
+        None => once(run, task, vars),
+        Some(looping) => each(run, task, looping, vars),
+    }
+}
+
+fn each(run: &Run<'_>, task: &Task, looping: &Loop, vars: &Vars) -> Done {
+    let items = match item::loop_items(run, looping, vars) {
+        Ok(Ok(items)) => items,
+        // A condition that holds for no item spares the loop; one that reads the item cannot be asked before it.
+        Ok(Err(because)) => return unknown(run, task, vars, because),
+        Err(failure) => {
+            if let verdict @ Verdict::No(_) = condition(run, &task.when, vars) {
+                return verdict.into_done(task);
+            }
+            return Done::of(task.id, TaskReport::of(Outcome::Failed { failure }), Map::new());
+        }
+    };
+    let mut all = TaskReport::of(Outcome::Skipped { reason: SkipReason::EmptyLoop });
+    let mut outcomes = Vec::new();
+    let mut kept = Vec::new();
+    for (index, value) in items.into_iter().enumerate() {
+        if run.cancel.is_stopped() {
+            break;
+        }
+        let mut inner = vars.with_data(&looping.var, value.clone());
+        if let Some(name) = &looping.index_var {
+            inner = inner.with_data(name, vars::plain(&index.into()));
+        }
+        inner = inner.with(&run.plan.extra_vars);
+        let label = item::label(run, looping, &inner, &value, task.no_log);
+        let mut done = once(run, task, &inner);
+        outcomes.push(done.report.outcome.clone());
+        kept.push(item::with_item(&done, &looping.var, value));
+        if run.plan.options.verbose > 0 && !task.no_log {
+            done.report.result = done.shown.take().map(Value::Object);
+        }
+        all.findings.extend(done.report.findings.iter().cloned());
+        (run.emit)(HostEvent::ItemFinished { task: task.id, item: label, report: Box::new(done.report) });
+    }
+    if !outcomes.is_empty() {
+        all.outcome = together(outcomes);
+    }
+    let result = results::of_loop(kept, &all);
+    Done { result, shown: None, report: all }
+}
+
+/// One outcome for a loop: the most serious of its items' outcomes.
+fn together(outcomes: Vec<Outcome>) -> Outcome {
+    let rank = |o: &Outcome| match o {
+        Outcome::Failed { .. } => 7,
+        Outcome::NotConverged { .. } => 6,
+        Outcome::Changed => 5,
+        Outcome::WouldChange => 4,
+        Outcome::MayChange { .. } => 3,
+        Outcome::Finding { .. } => 2,
+        Outcome::Unchanged => 1,
+        Outcome::Skipped { .. } => 0,
+    };
+    let all_skipped = outcomes.iter().all(|o| rank(o) == 0);
+    let mut worst =
+        outcomes.into_iter().reduce(|a, b| if rank(&b) > rank(&a) { b } else { a }).unwrap_or(Outcome::Unchanged);
+    if let (true, Outcome::Skipped { reason }) = (all_skipped, &mut worst)
+        && matches!(reason, SkipReason::Condition { .. } | SkipReason::Guard { .. })
+    {
+        *reason = SkipReason::AllItems;
+    }
+    worst
+}
+
+/// One item, or the task if it has no loop: condition, then retries.
+fn once(run: &Run<'_>, task: &Task, vars: &Vars) -> Done {
+    match condition(run, &task.when, vars) {
+        Verdict::Yes => {}
+        Verdict::Unknown(because) => return unknown(run, task, vars, because),
+        verdict => return verdict.into_done(task),
+    }
+    let context = Context { run, task, vars };
+    let Some(retry) = &task.retry else { return item::run(&context) };
+    let mut attempt = 0;
+    loop {
+        let mut done = item::run(&context);
+        let inner = with_result(task, vars, &done.result);
+        let satisfied = if retry.until.is_empty() {
+            !is_failure(&done.report.outcome)
+        } else {
+            match condition(run, &retry.until, &inner) {
+                Verdict::Yes => true,
+                Verdict::No(_) => false,
+                // A check cannot wait for a result that it does not produce.
+                Verdict::Unknown(_) => return done,
+                Verdict::Error(failure) => {
+                    done.report.outcome = Outcome::Failed { failure };
+                    return done;
+                }
+            }
+        };
+        if satisfied || run.cancel.is_stopped() || (run.checks() && !is_failure(&done.report.outcome)) {
+            return done;
+        }
+        if attempt >= retry.retries {
+            if !is_failure(&done.report.outcome) {
+                let failure =
+                    Failure::new(format!("still not so after {} tries: {}", attempt + 1, words(&retry.until)));
+                done.report.outcome = Outcome::Failed { failure };
+            }
+            return done;
+        }
+        attempt += 1;
+        std::thread::sleep(std::time::Duration::from_secs_f64(retry.delay.clamp(0.0, 86_400.0)));
+    }
+}
+
+/// The variables with the result under the name that `register` gives it.
+pub(crate) fn with_result(task: &Task, vars: &Vars, result: &Data) -> Vars {
+    match &task.register {
+        Some(name) => vars.with_data(name, result.clone()),
+        None => vars.clone(),
+    }
+}
+
+/// A task that cannot be decided: what it would touch is unknown from here on.
+fn unknown(run: &Run<'_>, task: &Task, vars: &Vars, because: Because) -> Done {
+    item::note_relations(run, task, vars, &because);
+    Done::of(task.id, TaskReport::of(Outcome::MayChange { because }), Map::new())
+}
+
+/// What a list of conditions comes to.
+pub(crate) enum Verdict {
+    Yes,
+    No(String),
+    Unknown(Because),
+    Error(Failure),
+}
+
+impl Verdict {
+    fn into_done(self, task: &Task) -> Done {
+        let outcome = match self {
+            Verdict::Yes => Outcome::Unchanged,
+            Verdict::No(when) => Outcome::Skipped { reason: SkipReason::Condition { when } },
+            Verdict::Unknown(because) => Outcome::MayChange { because },
+            Verdict::Error(failure) => Outcome::Failed { failure },
+        };
+        Done::of(task.id, TaskReport::of(outcome), Map::new())
+    }
+}
+
+/// Whether all hold. The first that does not decides, so that later ones may rely on earlier ones; one that is not known
+/// gives way to a later one that is certainly false.
+pub(crate) fn condition(run: &Run<'_>, all: &[Expr], vars: &Vars) -> Verdict {
+    let mut open: Option<Because> = None;
+    for expr in all {
+        match run.templates.eval_condition(&expr.text, vars) {
+            Ok(Tri::True) => {}
+            Ok(Tri::False) => return Verdict::No(expr.text.clone()),
+            Ok(Tri::Unknown(tasks)) => {
+                let because = vars::because(&tasks);
+                open = Some(open.map_or_else(|| because.clone(), |b| b.and(because.clone())));
+            }
+            Err(_) if open.is_some() => {}
+            Err(error) => return Verdict::Error(template_failure(&expr.text, &error)),
+        }
+    }
+    open.map_or(Verdict::Yes, Verdict::Unknown)
+}
+
+/// A template's error in words that name the template.
+pub(crate) fn template_failure(text: &str, error: &TemplateError) -> Failure {
+    let mut shown: String = text.chars().take(120).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    let mut failure = Failure::from_error(error);
+    failure.causes.insert(0, format!("in: {shown}"));
+    failure
+}
+
+fn words(all: &[Expr]) -> String {
+    all.iter().map(|e| e.text.as_str()).collect::<Vec<_>>().join(" and ")
+}

@@ -1,0 +1,98 @@
+//! The variables that a task sees, and what the run adds to them.
+//!
+//! From the weakest to the strongest, as Ansible documents its precedence: role defaults, inventory, facts, play and role
+//! variables, block and task variables, registered results and set facts, loop variables, `-e`.
+
+use indexmap::IndexMap;
+use rectify_core::{
+    module::{Because, Observe},
+    plan::{Play, ScopeId, Task, TaskId},
+    template::{Data, Engine as Templates, EngineOptions, Trust, Vars},
+};
+use serde_json::{Map, Value};
+
+use super::Run;
+
+/// What the tasks that are done have left behind.
+#[derive(Default)]
+pub(crate) struct Runtime {
+    /// Registered results and set facts, by name.
+    made: IndexMap<String, Data>,
+    /// Facts with Ansible's names, once gathered.
+    facts: Option<Map<String, Value>>,
+}
+
+impl Runtime {
+    pub(crate) fn set(&mut self, name: &str, value: Data) {
+        self.made.insert(name.to_owned(), value);
+    }
+}
+
+pub(crate) fn templates() -> Templates {
+    Templates::new(EngineOptions::default())
+}
+
+/// Gathers facts unless that has been done. A failure leaves them empty and is the caller's to report.
+pub(crate) fn gather(run: &Run<'_>, host: &dyn Observe) -> Result<(), rectify_core::module::ModuleError> {
+    let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+    if runtime.facts.is_none() {
+        runtime.facts = Some(crate::facts::gather(host)?);
+    }
+    Ok(())
+}
+
+/// The variables of a task, loop variables not included.
+pub(crate) fn of_task(run: &Run<'_>, play: &Play, task: &Task) -> Vars {
+    let runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+    let mut vars = Vars::new(&play.defaults).with(&run.plan.inventory_vars);
+    if let Some(facts) = &runtime.facts {
+        vars = vars
+            .with_plain(&top_level(facts))
+            .with_plain(&Map::from_iter([("ansible_facts".to_owned(), Value::Object(facts.clone()))]));
+    }
+    vars = vars.with(&play.vars);
+    for scope in scopes(run, task.scope) {
+        vars = vars.with(&run.plan.scopes[scope.0 as usize].vars);
+    }
+    for (name, value) in &runtime.made {
+        vars = vars.with_data(name, value.clone());
+    }
+    vars.with(&run.plan.extra_vars)
+}
+
+fn scopes(run: &Run<'_>, mut at: Option<ScopeId>) -> Vec<ScopeId> {
+    let mut chain = Vec::new();
+    while let Some(id) = at {
+        chain.push(id);
+        at = run.plan.scopes[id.0 as usize].parent;
+    }
+    chain.reverse();
+    chain
+}
+
+/// Facts as variables of their own: `ansible_distribution` for `ansible_facts.distribution`.
+fn top_level(facts: &Map<String, Value>) -> Map<String, Value> {
+    facts
+        .iter()
+        .map(|(name, value)| {
+            let name = if name.starts_with("ansible_") { name.clone() } else { format!("ansible_{name}") };
+            (name, value.clone())
+        })
+        .collect()
+}
+
+/// Data from a host, never to be evaluated.
+pub(crate) fn plain(value: &Value) -> Data {
+    Data::from_json(value, Trust::Plain)
+}
+
+/// A value that this run has not produced.
+pub(crate) fn unknown(because: &Because) -> Data {
+    let tasks: Vec<u32> = because.as_slice().iter().map(|t| t.0).collect();
+    Data::unknown(&tasks)
+}
+
+/// The tasks that a template named as the reason.
+pub(crate) fn because(tasks: &[u32]) -> Because {
+    Because::tasks(tasks.iter().map(|t| TaskId(*t)))
+}

@@ -1,0 +1,4 @@
+//! What several modules have in common.
+
+pub(crate) mod attrs;
+pub(crate) mod mode;
