@@ -1,0 +1,162 @@
+//! Builds the helper and puts it into the program.
+//!
+//! The helper is a static binary of its own (`rectify-host`), so it is built by a cargo of its own, in a target folder of
+//! its own: for musl where that target is installed, statically for the gnu target otherwise. Symbols that would make a
+//! static glibc load libraries at run time are refused: name-service calls crash on hosts with another libc.
+//!
+//! | variable | what it does |
+//! | --- | --- |
+//! | `RECTIFY_HELPER_TARGETS` | further targets to build a helper for, separated by commas; their linkers must be set up |
+//! | `RECTIFY_HELPERS` | helpers that are built already: `ARCH=PATH`, separated by commas; `ARCH` as `uname -m` says |
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+/// Calls that a static glibc answers by loading a library of the build machine's version.
+const FORBIDDEN: &[&str] = &[
+    "getpwnam",
+    "getpwnam_r",
+    "getpwuid",
+    "getpwuid_r",
+    "getgrnam",
+    "getgrnam_r",
+    "getgrgid",
+    "getgrgid_r",
+    "getgrouplist",
+    "initgroups",
+    "getaddrinfo",
+    "gethostbyname",
+    "gethostbyname_r",
+    "getservbyname",
+    "dlopen",
+    "dlsym",
+    "__libc_dlopen_mode",
+];
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
+    for path in ["core/src", "core/Cargo.toml", "modules/src", "modules/Cargo.toml", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed={}", root.join(path).display());
+    }
+    for name in ["RECTIFY_HELPER_TARGETS", "RECTIFY_HELPERS"] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mut code = String::from("pub(crate) const HELPERS: &[Helper] = &[\n");
+    for (arch, file) in helpers(&root, &out)? {
+        code.push_str(&embed(&arch, &file, &out)?);
+    }
+    code.push_str("];\n");
+    fs::write(out.join("helpers.rs"), code)?;
+    Ok(())
+}
+
+/// The helpers to carry, by architecture.
+fn helpers(root: &Path, out: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for given in list("RECTIFY_HELPERS") {
+        let (arch, path) = given.split_once('=').ok_or("RECTIFY_HELPERS takes ARCH=PATH, separated by commas")?;
+        println!("cargo:rerun-if-changed={path}");
+        found.push((arch.to_owned(), PathBuf::from(path)));
+    }
+    let own = env::var("CARGO_CFG_TARGET_ARCH")?;
+    let mut targets = list("RECTIFY_HELPER_TARGETS");
+    if !found.iter().any(|(arch, _)| *arch == own) {
+        targets.insert(0, static_target(&own));
+    }
+    for target in targets {
+        let arch = target.split('-').next().unwrap_or(&target).to_owned();
+        found.push((arch, build(root, out, &target)?));
+    }
+    Ok(found)
+}
+
+fn list(variable: &str) -> Vec<String> {
+    let given = env::var(variable).unwrap_or_default();
+    given.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+}
+
+/// The musl target where its standard library is installed, the gnu one otherwise.
+fn static_target(arch: &str) -> String {
+    let musl = format!("{arch}-unknown-linux-musl");
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let libraries = Command::new(rustc).args(["--print", "target-libdir", "--target", &musl]).output();
+    let installed =
+        libraries.is_ok_and(|o| o.status.success() && Path::new(String::from_utf8_lossy(&o.stdout).trim()).is_dir());
+    if installed { musl } else { format!("{arch}-unknown-linux-gnu") }
+}
+
+fn build(root: &Path, out: &Path, target: &str) -> Result<PathBuf> {
+    let profile = if env::var("PROFILE")? == "release" { "helper" } else { "helper-dev" };
+    // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out: the helper's folder stands beside the profiles.
+    let folder = out.ancestors().nth(4).ok_or("OUT_DIR is not where cargo puts it")?.join("helper");
+    let status = Command::new(env::var("CARGO")?)
+        .current_dir(root)
+        .args(["build", "--locked", "--package", "rectify-modules", "--bin", "rectify-host", "--no-default-features"])
+        .args(["--profile", profile, "--target", target, "--target-dir"])
+        .arg(&folder)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        // Clippy's and other wrappers are for the outer build.
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static")
+        .status()?;
+    if !status.success() {
+        return Err(format!("building the helper for {target} failed").into());
+    }
+    let built = folder.join(target).join(profile).join("rectify-host");
+    refuse_forbidden(&built)?;
+    let stripped = out.join(format!("rectify-host-{target}"));
+    run(Command::new("strip").arg("-o").arg(&stripped).arg(&built))?;
+    Ok(stripped)
+}
+
+/// A static glibc links these only if something calls them.
+fn refuse_forbidden(helper: &Path) -> Result<()> {
+    let symbols = run(Command::new("nm").arg("--defined-only").arg(helper))?;
+    let text = String::from_utf8_lossy(&symbols);
+    if text.lines().count() < 100 {
+        return Err(format!("{} has no symbols left to check", helper.display()).into());
+    }
+    let found: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .filter(|name| FORBIDDEN.contains(name))
+        .collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the helper must not link {}: they load libraries at run time", found.join(", ")).into())
+}
+
+fn run(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().map_err(|e| format!("{command:?}: {e} (is binutils installed?)"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(output.stdout)
+}
+
+fn embed(arch: &str, file: &Path, out: &Path) -> Result<String> {
+    let bytes = fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let packed = out.join(format!("rectify-host-{arch}.gz"));
+    let mut gz = GzEncoder::new(Vec::new(), Compression::best());
+    gz.write_all(&bytes)?;
+    fs::write(&packed, gz.finish()?)?;
+    Ok(format!(
+        "    Helper {{ arch: {arch:?}, sha256: {sha256:?}, size: {}, gz: include_bytes!({:?}) }},\n",
+        bytes.len(),
+        packed.display().to_string()
+    ))
+}

@@ -1,0 +1,130 @@
+//! Identical reports of one task, put together over hosts as they come in.
+
+use indexmap::IndexMap;
+use rectify_core::{
+    event::{Outcome, PropertyChange, Status, TaskInfo, TaskReport},
+    module::Finding,
+    plan::{Origin, TaskId},
+};
+
+/// What must be the same for two hosts' reports to be shown as one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Same {
+    /// The loop's item, if there is one.
+    pub(crate) item: Option<String>,
+    /// What the task manages.
+    pub(crate) subject: String,
+    /// The outcome, as it reads.
+    pub(crate) outcome: Said,
+    /// The properties that differ.
+    pub(crate) changes: Vec<PropertyChange>,
+    /// The findings.
+    pub(crate) findings: Vec<Shown>,
+    /// The messages.
+    pub(crate) messages: Vec<String>,
+    /// The result, as JSON, if it was sent.
+    pub(crate) result: Option<String>,
+}
+
+/// An outcome and the words that explain it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Said {
+    pub(crate) status: Status,
+    pub(crate) ignored: bool,
+    /// Why: a failure's message and causes, a skip's reason; one a line.
+    pub(crate) lines: Vec<String>,
+    pub(crate) hint: Option<String>,
+}
+
+/// A finding that can be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Shown {
+    pub(crate) severity: rectify_core::module::Severity,
+    pub(crate) subject: String,
+    pub(crate) message: String,
+}
+
+/// A task over all hosts: the same place in the playbook.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskGroup {
+    pub(crate) info: TaskInfo,
+    /// Hosts by what they reported, in order of arrival.
+    pub(crate) reports: IndexMap<Same, Vec<String>>,
+}
+
+/// All that was reported, by task and by sameness.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Groups {
+    tasks: IndexMap<(String, Origin, String), TaskGroup>,
+}
+
+impl Groups {
+    /// Takes a report in. `tasks` are the host's, to name what a report refers to.
+    pub(crate) fn take(&mut self, host: &str, tasks: &[TaskInfo], info: &TaskInfo, item: Option<&str>, report: &TaskReport) {
+        let key = (info.play.clone(), info.origin.clone(), info.name.clone());
+        let group = self.tasks.entry(key).or_insert_with(|| TaskGroup { info: info.clone(), reports: IndexMap::new() });
+        let same = Same {
+            item: item.map(str::to_owned),
+            subject: report.subject.clone(),
+            outcome: said(report, tasks),
+            changes: report.changes.clone(),
+            findings: report.findings.iter().map(shown).collect(),
+            messages: report.messages.clone(),
+            result: report.result.as_ref().map(|r| serde_json::to_string_pretty(r).unwrap_or_default()),
+        };
+        group.reports.entry(same).or_default().push(host.to_owned());
+    }
+
+    /// The tasks in the order in which they stand in the plan.
+    pub(crate) fn in_order(&self) -> Vec<&TaskGroup> {
+        let mut all: Vec<&TaskGroup> = self.tasks.values().collect();
+        all.sort_by_key(|g| (g.info.handler, g.info.id));
+        // Handlers stand at the end of their own play, not of the run.
+        let mut plays: Vec<&str> = Vec::new();
+        for group in self.tasks.values() {
+            if !plays.contains(&group.info.play.as_str()) {
+                plays.push(&group.info.play);
+            }
+        }
+        all.sort_by_key(|g| plays.iter().position(|p| *p == g.info.play));
+        all
+    }
+}
+
+fn shown(finding: &Finding) -> Shown {
+    Shown { severity: finding.severity, subject: finding.subject.clone(), message: finding.message.clone() }
+}
+
+/// An outcome in words.
+pub(crate) fn said(report: &TaskReport, tasks: &[TaskInfo]) -> Said {
+    let mut hint = None;
+    let lines = match &report.outcome {
+        Outcome::Failed { failure } => {
+            hint.clone_from(&failure.hint);
+            std::iter::once(failure.message.clone()).chain(failure.causes.iter().cloned()).collect()
+        }
+        Outcome::NotConverged { properties } => {
+            vec![format!("it was changed, and still differs: {}", named_properties(properties))]
+        }
+        Outcome::MayChange { because } => vec![format!("because of {}", named_tasks(because.as_slice(), tasks))],
+        Outcome::Skipped { reason } => vec![super::words::reason(reason, &|ids| named_tasks(ids, tasks))],
+        _ => Vec::new(),
+    };
+    Said { status: report.outcome.status(), ignored: report.ignored, lines, hint }
+}
+
+fn named_properties(properties: &[String]) -> String {
+    let all: Vec<&str> = properties.iter().map(|p| if p.is_empty() { "whether it exists" } else { p.as_str() }).collect();
+    all.join(", ")
+}
+
+fn named_tasks(ids: &[TaskId], tasks: &[TaskInfo]) -> String {
+    let named: Vec<String> = ids
+        .iter()
+        .map(|id| match tasks.iter().find(|t| t.id == *id) {
+            Some(task) => format!("“{}” ({})", task.name, task.origin),
+            None => format!("task {}", id.0),
+        })
+        .collect();
+    named.join(", ")
+}

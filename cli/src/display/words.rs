@@ -1,0 +1,49 @@
+//! What outcomes are called.
+
+use rectify_core::{event::{SkipReason, Status}, plan::TaskId};
+
+use crate::theme::Meaning;
+
+/// A status in words, for a sentence that ends with hosts: `would change`.
+pub(crate) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Unchanged => "unchanged",
+        Status::Changed => "changed",
+        Status::WouldChange => "would change",
+        Status::MayChange => "may change",
+        Status::Finding => "finding",
+        Status::Skipped => "skipped",
+        Status::Failed => "failed",
+        Status::NotConverged => "not converged",
+    }
+}
+
+/// What a status means, for its colour.
+pub(crate) fn meaning(status: Status) -> Meaning {
+    match status {
+        Status::Unchanged => Meaning::Ok,
+        Status::Changed | Status::WouldChange => Meaning::Changed,
+        Status::MayChange => Meaning::Unsure,
+        Status::Finding => Meaning::Finding,
+        Status::Skipped => Meaning::Skipped,
+        Status::Failed | Status::NotConverged => Meaning::Failed,
+    }
+}
+
+/// Why a task did not run.
+pub(crate) fn reason(reason: &SkipReason, tasks: &dyn Fn(&[TaskId]) -> String) -> String {
+    match reason {
+        SkipReason::Condition { when } => format!("`{when}` does not hold"),
+        SkipReason::NotNotified => "not notified".into(),
+        SkipReason::EmptyLoop => "the loop has no items".into(),
+        SkipReason::AllItems => "every item was skipped".into(),
+        SkipReason::Guard { found } => found.clone(),
+        SkipReason::NotRehearsed => "not run in a check, and declared to change nothing".into(),
+        SkipReason::Unknown { because } => {
+            format!("it changes nothing, and what it reads is not known in a check because of {}", tasks(because.as_slice()))
+        }
+        SkipReason::Dependency { task } => format!("it comes after {}, which failed", tasks(&[*task])),
+        SkipReason::Ended => "the play was ended".into(),
+        SkipReason::Interrupted => "interrupted".into(),
+    }
+}

@@ -1,0 +1,16 @@
+//! The helpers that this program carries, one per architecture.
+
+/// A helper, as the build put it in.
+#[derive(Debug)]
+pub(crate) struct Helper {
+    /// `uname -m` of the hosts that it runs on.
+    pub(crate) arch: &'static str,
+    /// Lower-case hexadecimal SHA-256 of the unpacked helper.
+    pub(crate) sha256: &'static str,
+    /// Size of the unpacked helper in bytes.
+    pub(crate) size: usize,
+    /// The helper, packed with gzip.
+    pub(crate) gz: &'static [u8],
+}
+
+include!(concat!(env!("OUT_DIR"), "/helpers.rs"));
