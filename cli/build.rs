@@ -21,8 +21,8 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
-/// Calls that a static glibc answers by loading a library of the build machine's version.
-const FORBIDDEN: &[&str] = &[
+/// Calls that a static glibc answers by loading libraries of the build machine's version at run time.
+const NAME_SERVICE: &[&str] = &[
     "getpwnam",
     "getpwnam_r",
     "getpwuid",
@@ -34,13 +34,16 @@ const FORBIDDEN: &[&str] = &[
     "getgrouplist",
     "initgroups",
     "getaddrinfo",
+    "getnameinfo",
     "gethostbyname",
     "gethostbyname_r",
     "getservbyname",
-    "dlopen",
-    "dlsym",
-    "__libc_dlopen_mode",
+    "getservbyname_r",
 ];
+
+/// Loading itself. A static glibc always has these (its own character sets need them, and Rust's standard library asks
+/// `dlsym` for newer calls), so they can be refused for other C libraries only.
+const LOADING: &[&str] = &["dlopen", "dlsym", "__libc_dlopen_mode"];
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -115,14 +118,14 @@ fn build(root: &Path, out: &Path, target: &str) -> Result<PathBuf> {
         return Err(format!("building the helper for {target} failed").into());
     }
     let built = folder.join(target).join(profile).join("rectify-host");
-    refuse_forbidden(&built)?;
+    refuse_forbidden(&built, target)?;
     let stripped = out.join(format!("rectify-host-{target}"));
     run(Command::new("strip").arg("-o").arg(&stripped).arg(&built))?;
     Ok(stripped)
 }
 
-/// A static glibc links these only if something calls them.
-fn refuse_forbidden(helper: &Path) -> Result<()> {
+/// These are linked only if something calls them.
+fn refuse_forbidden(helper: &Path, target: &str) -> Result<()> {
     let symbols = run(Command::new("nm").arg("--defined-only").arg(helper))?;
     let text = String::from_utf8_lossy(&symbols);
     if text.lines().count() < 100 {
@@ -131,7 +134,7 @@ fn refuse_forbidden(helper: &Path) -> Result<()> {
     let found: Vec<&str> = text
         .lines()
         .filter_map(|line| line.split_whitespace().nth(2))
-        .filter(|name| FORBIDDEN.contains(name))
+        .filter(|name| NAME_SERVICE.contains(name) || (!target.contains("gnu") && LOADING.contains(name)))
         .collect();
     if found.is_empty() {
         return Ok(());
@@ -151,7 +154,8 @@ fn embed(arch: &str, file: &Path, out: &Path) -> Result<String> {
     let bytes = fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
     let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     let packed = out.join(format!("rectify-host-{arch}.gz"));
-    let mut gz = GzEncoder::new(Vec::new(), Compression::best());
+    let level = if env::var("PROFILE")? == "release" { Compression::best() } else { Compression::fast() };
+    let mut gz = GzEncoder::new(Vec::new(), level);
     gz.write_all(&bytes)?;
     fs::write(&packed, gz.finish()?)?;
     Ok(format!(
