@@ -117,6 +117,9 @@ impl Pool {
             })?;
             hosts.extend(added);
         }
+        for host in hosts.iter().filter(|host| !host.is_up()) {
+            host.reset().inspect_err(|error| self.break_off(host, error))?;
+        }
         // In the order that was asked for.
         let mut ordered = Vec::new();
         for image in images {
@@ -126,16 +129,29 @@ impl Pool {
         Ok(ordered)
     }
 
+    /// A host that does not come back ends every wait for one.
+    fn break_off(&self, host: &Host, error: &anyhow::Error) {
+        self.state().broken = Some(format!("{}: {error:#}", host.name()));
+        self.changed.notify_all();
+    }
+
     /// Makes a host as new again and offers it; runs beside the tests.
     fn give_back(&'static self, host: Arc<Host>, untouched: bool) {
         std::thread::spawn(move || {
             let clean = untouched && host.changes().is_ok_and(|changes| changes.is_empty());
-            let ready = if clean { Ok(()) } else { host.reset() };
+            let ready = match host.image() {
+                _ if clean => Ok(()),
+                // Too slow to boot before anybody asks for it.
+                Image::Vm => host.stop(),
+                Image::Debian | Image::Rpm => host.reset(),
+            };
+            if let Err(error) = &ready {
+                self.break_off(&host, error);
+            }
             let mut state = self.state();
             *state.busy.entry(host.image()).or_default() -= 1;
-            match ready {
-                Ok(()) => state.free.entry(host.image()).or_default().push(host),
-                Err(error) => state.broken = Some(format!("{}: {error:#}", host.name())),
+            if ready.is_ok() {
+                state.free.entry(host.image()).or_default().push(host);
             }
             self.changed.notify_all();
         });

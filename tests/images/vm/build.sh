@@ -28,11 +28,9 @@ APT_CONFIG="$work/apt.conf" apt-get -qq -y --no-install-recommends --download-on
 
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
-mkdir -p "$root/etc/initramfs-tools"
-printf 'virtio_blk\nvirtio_pci\next4\nvirtio_net\n' >"$work/modules"
+printf 'virtio_blk\nvirtio_pci\next4\nvirtio_net\n' | put "$root/etc/initramfs-tools/modules"
+printf 'COMPRESS=gzip\nMODULES=list\n' | put "$root/etc/initramfs-tools/conf.d/fleet"
 chroot "$root" sh -ec 'dpkg --unpack --force-unsafe-io --force-confold /var/cache/apt/archives/*.deb >/dev/null'
-cat "$work/modules" >>"$root/etc/initramfs-tools/modules"
-sed -i 's/^COMPRESS=.*/COMPRESS=gzip/; s/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
 chroot "$root" dpkg --configure --pending --force-confold >/dev/null
 rm -f "$root/usr/sbin/policy-rc.d" "$root"/var/cache/apt/archives/*.deb
 chroot "$root" dpkg --audit | { ! grep .; }
@@ -42,6 +40,9 @@ put "$root/etc/fstab" <<'CONF'
 CONF
 # A real machine remounts its root and keeps an audit log.
 rm -f "$root/etc/systemd/system/systemd-remount-fs.service"
+# Seconds each in software emulation, and of no use here.
+ln -sfn /dev/null "$root/etc/systemd/system/systemd-binfmt.service"
+ln -sfn /dev/null "$root/etc/systemd/system/proc-sys-fs-binfmt_misc.automount"
 put "$root/etc/systemd/network-up.sh" <<'SH'
 #!/bin/sh
 # The address that the emulated network gives to its first guest.

@@ -157,6 +157,17 @@ impl Host {
         Ok(())
     }
 
+    /// Asks a virtual machine to reboot and waits until it is up again, with its disk as it was.
+    ///
+    /// # Errors
+    /// Not a virtual machine, or it does not come back.
+    pub fn reboot(&self) -> Result<()> {
+        match &mut *self.machine() {
+            Some(Machine::Vm(machine)) => machine.reboot(&self.site),
+            _ => bail!("{} is no running virtual machine: only those reboot", self.site.name),
+        }
+    }
+
     /// Pulls the plug: sshd no longer answers, [`Host::exec`] fails. [`Host::reset`] brings it back as new.
     ///
     /// # Errors
@@ -167,6 +178,11 @@ impl Host {
             Some(Machine::Vm(machine)) => machine.stop(),
             None => Ok(()),
         }
+    }
+
+    /// Whether it was booted and not stopped since.
+    pub fn is_up(&self) -> bool {
+        self.machine().is_some()
     }
 
     /// The inventory line of the host.

@@ -84,12 +84,13 @@ fn connect(site: &Site) -> Result<Namespace> {
     Ok(network)
 }
 
-/// Overlay options that could hide a change from a reader of the upper layer are off.
+/// Overlay options that could hide a change from a reader of the upper layer are off. `volatile`, because unmounting would
+/// otherwise wait until everything that anybody wrote to the file system below is on disk.
 fn mount(site: &Site) -> Result<()> {
     let (upper, work, merged) = (site.fresh("upper")?, site.fresh("work")?, site.fresh("merged")?);
     let lower: Vec<_> = site.lower().iter().map(|path| path.display().to_string()).collect();
     let options = format!(
-        "lowerdir={},upperdir={},workdir={},redirect_dir=off,metacopy=off,index=off",
+        "lowerdir={},upperdir={},workdir={},redirect_dir=off,metacopy=off,index=off,volatile",
         lower.join(":"),
         upper.display(),
         work.display()

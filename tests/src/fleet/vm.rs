@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::ready;
+use super::output::Output;
 use super::site::Site;
+use super::{ready, wait};
 use crate::command::run;
 
 /// A running virtual machine; its disk is a snapshot of the image that is thrown away at the end.
@@ -49,6 +50,21 @@ impl Machine {
         command
     }
 
+    /// Reboots from within and returns when sshd of the new boot answers.
+    pub(super) fn reboot(&mut self, site: &Site) -> Result<()> {
+        let boot_id = |machine: &Self| {
+            let output = Output::of(&mut machine.command(site, "cat", &["/proc/sys/kernel/random/boot_id"]), b"");
+            output.ok().filter(Output::success).map(|output| output.stdout)
+        };
+        let before = boot_id(self).context("read the boot id before a reboot")?;
+        // The connection breaks with the machine: how it ends says nothing.
+        let _ = Output::of(&mut self.command(site, "systemctl", &["reboot"]), b"")?;
+        wait::until("a machine's new boot", || {
+            ready::wait_for_ssh(site, &mut self.qemu)?;
+            Ok(boot_id(self).filter(|now| *now != before).map(drop))
+        })
+    }
+
     /// Ends the machine like a power cut.
     pub(super) fn stop(mut self) -> Result<()> {
         self.qemu.kill().context("end a virtual machine")?;
@@ -62,7 +78,7 @@ fn spawn(site: &Site, seed: &str) -> Result<Child> {
     site.control
         .command("qemu-system-x86_64")
         .args(["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "1024", "-nographic", "-nodefaults"])
-        .args(["-serial", "stdio", "-append", "console=ttyS0 root=/dev/vda rw net.ifnames=0 audit=1 quiet"])
+        .args(["-serial", "stdio", "-append", "console=ttyS0 root=/dev/vda rw net.ifnames=0 audit=1 loglevel=4"])
         .arg("-kernel")
         .arg(image.join("vmlinuz"))
         .arg("-initrd")
