@@ -216,51 +216,79 @@ impl<'p> Lower<'p> {
         self.deeper(|l| Ok(Expr { kind: l.kind(e)?, span: l.span(e.span()) }))
     }
 
+    /// Each kind has its own function, so that this one, which recurses, needs little stack.
     fn kind(&mut self, e: &ast::Expr<'_>) -> L<Kind> {
-        Ok(match e {
-            ast::Expr::Var(v) => Kind::Var(v.id.into()),
-            ast::Expr::Const(c) => Kind::Const(self.constant(&c.value)?),
-            ast::Expr::Slice(s) => Kind::Slice(
-                self.boxed(&s.expr)?,
-                [self.maybe(s.start.as_ref())?, self.maybe(s.stop.as_ref())?, self.maybe(s.step.as_ref())?],
-            ),
-            ast::Expr::UnaryOp(u) => match u.op {
-                ast::UnaryOpKind::Not => Kind::Not(self.boxed(&u.expr)?),
-                ast::UnaryOpKind::Neg => Kind::Neg(self.boxed(&u.expr)?),
-            },
-            ast::Expr::BinOp(b) => self.binary(b)?,
-            ast::Expr::Compare(c) => {
-                let first = self.boxed(&c.expr)?;
-                let rest = c.ops.iter().map(|o| Ok((comparison(o.op), self.expr(&o.expr)?))).collect::<L<_>>()?;
-                Kind::Compare(first, rest)
-            }
-            ast::Expr::IfExpr(i) => {
-                Kind::If(self.boxed(&i.test_expr)?, self.boxed(&i.true_expr)?, self.maybe(i.false_expr.as_ref())?)
-            }
-            ast::Expr::Filter(f) => {
-                let (name, found) = (f.name, filters::find(f.name));
-                if found.is_none() {
-                    self.report("filter", name, f.span(), filters::names());
-                }
-                Kind::Filter(name.into(), found, self.maybe(f.expr.as_ref())?, self.args(&f.args)?)
-            }
-            ast::Expr::Test(t) => {
-                let (name, found) = (t.name, predicates::find(t.name));
-                if found.is_none() {
-                    self.report("test", name, t.span(), predicates::names());
-                }
-                Kind::Test(name.into(), found, self.boxed(&t.expr)?, self.args(&t.args)?)
-            }
-            ast::Expr::GetAttr(a) => Kind::Attr(self.boxed(&a.expr)?, a.name.into()),
-            ast::Expr::GetItem(i) => Kind::Item(self.boxed(&i.expr)?, self.boxed(&i.subscript_expr)?),
-            ast::Expr::Call(c) => self.call(c)?.kind,
-            ast::Expr::List(l) => Kind::List(self.exprs(&l.items)?),
-            ast::Expr::Tuple(t) => Kind::Tuple(self.exprs(&t.items)?),
-            ast::Expr::Map(m) => {
-                let pairs = m.keys.iter().zip(&m.values);
-                Kind::Map(pairs.map(|(k, v)| Ok((self.expr(k)?, self.expr(v)?))).collect::<L<_>>()?)
-            }
+        match e {
+            ast::Expr::Var(v) => Ok(Kind::Var(v.id.into())),
+            ast::Expr::Const(c) => self.constant(&c.value).map(Kind::Const),
+            ast::Expr::Slice(s) => self.slice(s),
+            ast::Expr::UnaryOp(u) => self.unary(u),
+            ast::Expr::BinOp(b) => self.binary(b),
+            ast::Expr::Compare(c) => self.compare(c),
+            ast::Expr::IfExpr(i) => self.inline_if(i),
+            ast::Expr::Filter(f) => self.filter(f),
+            ast::Expr::Test(t) => self.test(t),
+            ast::Expr::GetAttr(a) => Ok(Kind::Attr(self.boxed(&a.expr)?, a.name.into())),
+            ast::Expr::GetItem(i) => self.item(i),
+            ast::Expr::Call(c) => self.call(c).map(|e| e.kind),
+            ast::Expr::List(l) => self.exprs(&l.items).map(Kind::List),
+            ast::Expr::Tuple(t) => self.exprs(&t.items).map(Kind::Tuple),
+            ast::Expr::Map(m) => self.map(m),
+        }
+    }
+
+    fn slice(&mut self, s: &ast::Slice<'_>) -> L<Kind> {
+        let object = self.boxed(&s.expr)?;
+        let bounds = [self.maybe(s.start.as_ref())?, self.maybe(s.stop.as_ref())?, self.maybe(s.step.as_ref())?];
+        Ok(Kind::Slice(object, bounds))
+    }
+
+    fn unary(&mut self, u: &ast::UnaryOp<'_>) -> L<Kind> {
+        let operand = self.boxed(&u.expr)?;
+        Ok(match u.op {
+            ast::UnaryOpKind::Not => Kind::Not(operand),
+            ast::UnaryOpKind::Neg => Kind::Neg(operand),
         })
+    }
+
+    fn compare(&mut self, c: &ast::Compare<'_>) -> L<Kind> {
+        let first = self.boxed(&c.expr)?;
+        let rest = c.ops.iter().map(|o| Ok((comparison(o.op), self.expr(&o.expr)?))).collect::<L<_>>()?;
+        Ok(Kind::Compare(first, rest))
+    }
+
+    fn inline_if(&mut self, i: &ast::IfExpr<'_>) -> L<Kind> {
+        let test = self.boxed(&i.test_expr)?;
+        let yes = self.boxed(&i.true_expr)?;
+        Ok(Kind::If(test, yes, self.maybe(i.false_expr.as_ref())?))
+    }
+
+    fn filter(&mut self, f: &ast::Spanned<ast::Filter<'_>>) -> L<Kind> {
+        let found = filters::find(f.name);
+        if found.is_none() {
+            self.report("filter", f.name, f.span(), filters::names());
+        }
+        let operand = self.maybe(f.expr.as_ref())?;
+        Ok(Kind::Filter(f.name.into(), found, operand, self.args(&f.args)?))
+    }
+
+    fn test(&mut self, t: &ast::Spanned<ast::Test<'_>>) -> L<Kind> {
+        let found = predicates::find(t.name);
+        if found.is_none() {
+            self.report("test", t.name, t.span(), predicates::names());
+        }
+        let operand = self.boxed(&t.expr)?;
+        Ok(Kind::Test(t.name.into(), found, operand, self.args(&t.args)?))
+    }
+
+    fn item(&mut self, i: &ast::GetItem<'_>) -> L<Kind> {
+        let object = self.boxed(&i.expr)?;
+        Ok(Kind::Item(object, self.boxed(&i.subscript_expr)?))
+    }
+
+    fn map(&mut self, m: &ast::Map<'_>) -> L<Kind> {
+        let pairs = m.keys.iter().zip(&m.values);
+        Ok(Kind::Map(pairs.map(|(k, v)| Ok((self.expr(k)?, self.expr(v)?))).collect::<L<_>>()?))
     }
 
     fn binary(&mut self, b: &ast::BinOp<'_>) -> L<Kind> {

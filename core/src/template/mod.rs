@@ -152,7 +152,7 @@ impl Default for TemplateOptions {
 /// Renders and evaluates; compiled texts are cached. One engine serves many threads.
 pub struct Engine {
     options: EngineOptions,
-    cache: Mutex<HashMap<(Arc<str>, Option<Arc<Syntax>>), Arc<Code>>>,
+    cache: Mutex<Cache>,
     playbook: Arc<Syntax>,
     secrets: Mutex<BTreeSet<String>>,
 }
@@ -299,23 +299,34 @@ impl Engine {
         }
     }
 
-    /// The compiled form of a template (`Some` syntax) or of an expression.
+    /// The compiled form of a template of that syntax, or of an expression.
     fn code(&self, text: &str, syntax: Option<&Arc<Syntax>>) -> R<Arc<Code>> {
-        let key = (Arc::from(text), syntax.cloned());
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(code) = cache.get(&key) {
-            return Ok(code.clone());
+        let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = cache().by_syntax.get(&syntax.cloned()).and_then(|texts| texts.get(text).cloned());
+        if let Some(code) = known {
+            return Ok(code);
         }
         let code = Arc::new(match syntax {
             Some(syntax) => lower::template(text, syntax)?,
             None => lower::expression(text)?,
         });
-        if cache.len() >= CACHE_ENTRIES {
-            cache.clear();
+        let mut cache = cache();
+        if cache.entries >= CACHE_ENTRIES {
+            *cache = Cache::default();
         }
-        cache.insert(key, code.clone());
+        cache.entries += 1;
+        cache.by_syntax.entry(syntax.cloned()).or_default().insert(text.into(), code.clone());
         Ok(code)
     }
+}
+
+type Texts = HashMap<Arc<str>, Arc<Code>>;
+
+/// Compiled texts by how they are read; `None` are bare expressions.
+#[derive(Default)]
+struct Cache {
+    by_syntax: HashMap<Option<Arc<Syntax>>, Texts>,
+    entries: usize,
 }
 
 fn at(mut e: TemplateError, step: &str) -> TemplateError {

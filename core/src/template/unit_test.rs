@@ -177,7 +177,9 @@ fn what_loops_for_ever_is_stopped() {
         "{{ 'a' | replace('', 'b' * 10000000) | replace('', 'c' * 1000) }}",
         "{{ '%0900000000d' % 1 }}",
     ] {
-        let e = error(text);
+        // The default budget takes a debug build half a minute.
+        let engine = Engine::new(EngineOptions { fuel: 500_000, ..EngineOptions::default() });
+        let e = engine.render_value(text, &vars()).unwrap_err();
         assert_eq!(e.kind, ErrorKind::Limit, "{text}: {e}");
     }
 }
@@ -206,7 +208,6 @@ fn deep_and_hostile_texts_do_not_overflow() {
         "{{ '".to_owned(),
         "{{ '\\".to_owned(),
     ] {
-        eprintln!("T {} {}", &text[..20.min(text.len())], text.len());
         assert!(engine().render_value(&text, &vars()).is_err(), "{}", &text[..40.min(text.len())]);
     }
 }
@@ -288,7 +289,7 @@ fn free_variables_know_scopes_and_guards() {
     assert_eq!(free("{{ lookup('vars', n) }}{{ omit }}"), "n");
     let found = free_variables("{{ a | default('') }} {{ a }}").unwrap();
     assert_eq!((found[0].guarded, found[0].span.clone()), (false, 25..26));
-    assert_eq!(free_variables_of_expression("x is not defined or x").unwrap()[0].guarded, true);
+    assert!(free_variables_of_expression("x is not defined or x").unwrap()[0].guarded);
     assert!(defined_when_true("x is defined and (y | default(false)) and z > 1").unwrap().iter().eq(["x", "y"]));
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Undef {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) via: Vec<String>,
+    /// Where it was looked for, in the text at hand.
+    pub(crate) span: Option<std::ops::Range<usize>>,
 }
 
 /// A value that a rehearsal does not have.
@@ -233,7 +235,7 @@ impl V {
     }
 
     pub(crate) fn undef(message: impl Into<String>) -> V {
-        V::Undef(Rc::new(Undef { message: message.into(), help: None, via: Vec::new() }))
+        V::Undef(Rc::new(Undef { message: message.into(), help: None, via: Vec::new(), span: None }))
     }
 
     /// The type as Python names it.
@@ -338,10 +340,17 @@ impl V {
 }
 
 impl Undef {
+    /// The same with a place.
+    pub(crate) fn located(&self, span: &std::ops::Range<usize>) -> V {
+        let (message, help, via) = (self.message.clone(), self.help.clone(), self.via.clone());
+        V::Undef(Rc::new(Undef { message, help, via, span: Some(span.clone()) }))
+    }
+
     pub(crate) fn stop(&self) -> Stop {
         let mut e = super::error::TemplateError::new(super::error::ErrorKind::Undefined, self.message.clone());
         e.help = self.help.clone();
         e.via = self.via.clone();
+        e.span = self.span.clone();
         e.into()
     }
 }

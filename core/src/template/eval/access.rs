@@ -198,7 +198,7 @@ pub(crate) fn missing_key(object: &V, key: &str, source: Option<&Expr>) -> V {
         }
         _ => None,
     };
-    V::Undef(Rc::new(Undef { message: format!("{owner} {what}"), help, via: Vec::new() }))
+    V::Undef(Rc::new(Undef { message: format!("{owner} {what}"), help, via: Vec::new(), span: None }))
 }
 
 /// The expression as written, if it is a plain path.

@@ -5,7 +5,7 @@ use super::stmt::located;
 use super::{Ev, Frame};
 use crate::template::error::{R, Stop, fail};
 use crate::template::filters::FilterFn;
-use crate::template::ir::{Arg, Const, Expr, Kind};
+use crate::template::ir::{Arg, Cmp, Const, Expr, Kind, Op};
 use crate::template::lower::unknown_name;
 use crate::template::value::{Key, V, unknown};
 use crate::template::{filters, methods, predicates};
@@ -18,10 +18,11 @@ const TAKES_UNDEFINED: &[&str] = &["default", "d", "mandatory", "type_debug"];
 impl Ev<'_> {
     pub(crate) fn eval(&self, expr: &Expr, frame: &mut Frame) -> R<V> {
         self.spend(1)?;
-        self.nested(|| self.kind(expr, frame)).map_err(|stop| match stop {
-            Stop::Error(_) => located(stop, &expr.span),
-            other => other,
-        })
+        match self.nested(|| self.kind(expr, frame)) {
+            Ok(V::Undef(u)) if u.span.is_none() && u.via.is_empty() => Ok(u.located(&expr.span)),
+            Err(stop) => Err(located(stop, &expr.span)),
+            value => value,
+        }
     }
 
     /// The value of an operand: evaluated, but perhaps undefined or unknown.
@@ -30,81 +31,112 @@ impl Ev<'_> {
         self.force(value)
     }
 
+    /// Each kind has its own function, so that this one, which recurses, needs little stack.
     fn kind(&self, expr: &Expr, frame: &mut Frame) -> R<V> {
         match &expr.kind {
             Kind::Const(c) => self.constant(c),
             Kind::Var(name) => self.name(name, frame),
-            Kind::Attr(object, name) => {
-                let object_value = self.operand(object, frame)?;
-                self.attr(&object_value, name, object)
-            }
-            Kind::Item(object, index) => {
-                let object_value = self.operand(object, frame)?;
-                let index = self.operand(index, frame)?;
-                self.item(&object_value, &index, Some(object))
-            }
+            Kind::Attr(object, name) => self.attr_expr(object, name, frame),
+            Kind::Item(object, index) => self.item_expr(object, index, frame),
             Kind::Slice(object, bounds) => self.slice(object, bounds, frame),
-            Kind::Not(e) => Ok(V::Bool(!self.test(e, frame)?)),
+            Kind::Not(e) => self.not_expr(e, frame),
             Kind::Neg(e) => self.negate(&self.operand(e, frame)?),
-            Kind::And(a, b) => {
-                let left = self.operand(a, frame)?;
-                if left.truth().map_err(|s| located(s, &a.span))? { self.operand(b, frame) } else { Ok(left) }
-            }
-            Kind::Or(a, b) => {
-                let left = self.operand(a, frame)?;
-                if left.truth().map_err(|s| located(s, &a.span))? { Ok(left) } else { self.operand(b, frame) }
-            }
-            Kind::Bin(op, a, b) => {
-                let left = self.operand(a, frame);
-                let left = unknown_as_value(left)?;
-                let right = unknown_as_value(self.operand(b, frame))?;
-                self.binary(*op, &left, &right)
-            }
-            Kind::Compare(first, rest) => {
-                let mut left = unknown_as_value(self.operand(first, frame))?;
-                for (cmp, e) in rest {
-                    let right = unknown_as_value(self.operand(e, frame))?;
-                    if !self.compare(*cmp, &left, &right)? {
-                        return Ok(V::Bool(false));
-                    }
-                    left = right;
-                }
-                Ok(V::Bool(true))
-            }
-            Kind::If(test, yes, no) => {
-                if self.test(test, frame)? {
-                    return self.eval(yes, frame);
-                }
-                match no {
-                    Some(no) => self.eval(no, frame),
-                    None => Ok(V::undef("the inline `if` has no `else` and its condition does not hold")),
-                }
-            }
+            Kind::And(a, b) => self.short_circuit(a, b, true, frame),
+            Kind::Or(a, b) => self.short_circuit(a, b, false, frame),
+            Kind::Bin(op, a, b) => self.bin_expr(*op, a, b, frame),
+            Kind::Compare(first, rest) => self.compare_expr(first, rest, frame),
+            Kind::If(test, yes, no) => self.if_expr(test, yes, no.as_deref(), frame),
             Kind::Filter(name, function, operand, args) => {
-                let Some(operand) = operand else { return fail("a filter without a value") };
-                let value = self.operand(operand, frame)?;
-                self.filter(name, *function, value, args, frame)
+                self.filter_expr(name, *function, operand.as_deref(), args, frame)
             }
-            Kind::Test(name, function, operand, args) => {
-                let value = self.operand(operand, frame)?;
-                let Some(function) = function else {
-                    return Err(unknown_name("test", name, predicates::names()).into());
-                };
-                let args = self.args(args, frame)?;
-                self.apply_test(name, *function, value, args).map(V::Bool)
-            }
+            Kind::Test(name, function, operand, args) => self.test_expr(name, *function, operand, args, frame),
             Kind::Call(callee, args) => self.call_expr(callee, args, None, frame),
-            Kind::List(items) => Ok(V::list(self.evals(items, frame)?)),
-            Kind::Tuple(items) => Ok(V::tuple(self.evals(items, frame)?)),
-            Kind::Map(pairs) => {
-                let mut map = IndexMap::with_capacity(pairs.len());
-                for (k, v) in pairs {
-                    let key = self.operand(k, frame)?.key()?;
-                    map.insert(key, self.eval(v, frame)?);
-                }
-                Ok(V::map(map))
-            }
+            Kind::List(items) => self.evals(items, frame).map(V::list),
+            Kind::Tuple(items) => self.evals(items, frame).map(V::tuple),
+            Kind::Map(pairs) => self.map_expr(pairs, frame),
         }
+    }
+
+    fn attr_expr(&self, object: &Expr, name: &str, frame: &mut Frame) -> R<V> {
+        let value = self.operand(object, frame)?;
+        self.attr(&value, name, object)
+    }
+
+    fn item_expr(&self, object: &Expr, index: &Expr, frame: &mut Frame) -> R<V> {
+        let value = self.operand(object, frame)?;
+        let index = self.operand(index, frame)?;
+        self.item(&value, &index, Some(object))
+    }
+
+    fn not_expr(&self, e: &Expr, frame: &mut Frame) -> R<V> {
+        Ok(V::Bool(!self.test(e, frame)?))
+    }
+
+    fn short_circuit(&self, a: &Expr, b: &Expr, and: bool, frame: &mut Frame) -> R<V> {
+        let left = self.operand(a, frame)?;
+        if left.truth().map_err(|s| located(s, &a.span))? == and { self.operand(b, frame) } else { Ok(left) }
+    }
+
+    fn bin_expr(&self, op: Op, a: &Expr, b: &Expr, frame: &mut Frame) -> R<V> {
+        let left = unknown_as_value(self.operand(a, frame))?;
+        let right = unknown_as_value(self.operand(b, frame))?;
+        self.binary(op, &left, &right)
+    }
+
+    fn compare_expr(&self, first: &Expr, rest: &[(Cmp, Expr)], frame: &mut Frame) -> R<V> {
+        let mut left = unknown_as_value(self.operand(first, frame))?;
+        for (cmp, e) in rest {
+            let right = unknown_as_value(self.operand(e, frame))?;
+            if !self.compare(*cmp, &left, &right)? {
+                return Ok(V::Bool(false));
+            }
+            left = right;
+        }
+        Ok(V::Bool(true))
+    }
+
+    fn if_expr(&self, test: &Expr, yes: &Expr, no: Option<&Expr>, frame: &mut Frame) -> R<V> {
+        match (self.test(test, frame)?, no) {
+            (true, _) => self.eval(yes, frame),
+            (false, Some(no)) => self.eval(no, frame),
+            (false, None) => Ok(V::undef("the inline `if` has no `else` and its condition does not hold")),
+        }
+    }
+
+    fn filter_expr(
+        &self,
+        name: &str,
+        f: Option<FilterFn>,
+        operand: Option<&Expr>,
+        args: &[Arg],
+        frame: &mut Frame,
+    ) -> R<V> {
+        let Some(operand) = operand else { return fail("a filter without a value") };
+        let value = self.operand(operand, frame)?;
+        self.filter(name, f, value, args, frame)
+    }
+
+    fn test_expr(
+        &self,
+        name: &str,
+        f: Option<predicates::TestFn>,
+        operand: &Expr,
+        args: &[Arg],
+        frame: &mut Frame,
+    ) -> R<V> {
+        let value = self.operand(operand, frame)?;
+        let Some(f) = f else { return Err(unknown_name("test", name, predicates::names()).into()) };
+        let args = self.args(args, frame)?;
+        self.apply_test(name, f, value, args).map(V::Bool)
+    }
+
+    fn map_expr(&self, pairs: &[(Expr, Expr)], frame: &mut Frame) -> R<V> {
+        let mut map = IndexMap::with_capacity(pairs.len());
+        for (k, v) in pairs {
+            let key = self.operand(k, frame)?.key()?;
+            map.insert(key, self.eval(v, frame)?);
+        }
+        Ok(V::map(map))
     }
 
     fn evals(&self, items: &[Expr], frame: &mut Frame) -> R<Vec<V>> {

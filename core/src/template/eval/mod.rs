@@ -222,9 +222,18 @@ impl<'e> Ev<'e> {
                     e.via.insert(0, name.to_owned());
                 }
                 if e.kind == ErrorKind::Undefined {
-                    return Ok(V::Undef(Rc::new(Undef { message: e.message, help: e.help, via: e.via })));
+                    let TemplateError { message, help, via, .. } = *e;
+                    return Ok(V::Undef(Rc::new(Undef { message, help, via, span: None })));
                 }
                 Err(Stop::Error(e))
+            }
+            Ok(V::Undef(u)) => {
+                let mut via = u.via.clone();
+                if !name.is_empty() {
+                    via.insert(0, name.to_owned());
+                }
+                let (message, help) = (u.message.clone(), u.help.clone());
+                Ok(V::Undef(Rc::new(Undef { message, help, via, span: None })))
             }
             other => other,
         }
@@ -297,7 +306,7 @@ impl<'e> Ev<'e> {
         let locals = frame.names();
         names.extend(locals.iter().map(|l| &**l));
         let help = nearest(name, names.into_iter()).map(|n| format!("did you mean `{n}`?"));
-        V::Undef(Rc::new(Undef { message: format!("`{name}` is not defined"), help, via: Vec::new() }))
+        V::Undef(Rc::new(Undef { message: format!("`{name}` is not defined"), help, via: Vec::new(), span: None }))
     }
 
     /// The elements that `for`, filters and tests go through, evaluated.
