@@ -143,6 +143,8 @@ pub enum Reason {
     Register(String),
     /// It reads a variable or fact that the other one sets.
     Variable(String),
+    /// One of them is a `meta` task, or a section of the play ends between them.
+    Barrier,
 }
 
 /// An edge of the plan's graph, seen from the later task.

@@ -1,0 +1,308 @@
+//! One host's plan.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+
+use super::{
+    Access, Blob, Compiled, Job,
+    become_user::{self, Account},
+    cache::lock,
+    edges::Ordered,
+    magic_vars,
+    render::Static,
+    resources::{Resolved, resolve},
+    vars::{self, HostNames},
+};
+use crate::{
+    diag::{Diagnostic, Diagnostics},
+    plan::{self, Edge, Plan, Scope, ScopeId, Task, TaskId},
+    playbook::{Flag, PlayDef, TaskDef, magic},
+};
+
+/// A host's plan while it is put together.
+struct Building<'j, 'a> {
+    job: &'j Job<'a>,
+    inventory: Map<String, Value>,
+    plan: Plan,
+    blobs: BTreeMap<String, Blob>,
+    accounts: Vec<Account>,
+    access: Access,
+    found: Diagnostics,
+}
+
+impl Job<'_> {
+    /// Compiles the plan of one host.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn compile(&self, host: &str) -> Result<Compiled, Diagnostics> {
+        let mut inventory = magic_vars::of_host(self.fleet, host);
+        inventory.extend(self.shared.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let plan = Plan {
+            run: self.options.run.clone(),
+            host: host.to_owned(),
+            mode: self.options.mode,
+            inventory_vars: Map::new(),
+            extra_vars: self.options.extra_vars.clone(),
+            plays: Vec::new(),
+            tasks: Vec::new(),
+            scopes: Vec::new(),
+            blobs: BTreeMap::new(),
+            options: self.options.options.clone(),
+        };
+        let mut building = Building {
+            job: self,
+            inventory,
+            plan,
+            blobs: BTreeMap::new(),
+            accounts: Vec::new(),
+            access: Access::default(),
+            found: Diagnostics::new(),
+        };
+        for play in 0..self.playbook.plays.len() {
+            if self.is_target(play, host) {
+                building.play(play);
+            }
+        }
+        building.finish()
+    }
+}
+
+impl Building<'_, '_> {
+    fn names(&self) -> HostNames<'_> {
+        HostNames { inventory: &self.inventory, extra: &self.job.options.extra_vars }
+    }
+
+    fn play(&mut self, index: usize) {
+        let play = &self.job.playbook.plays[index];
+        let selected = &self.job.selected[index];
+        if !selected[..play.handlers_from].iter().zip(&play.tasks).any(|(s, t)| *s && !t.barrier) {
+            return;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        vars::check_defined(self.job.playbook, play, selected, &self.names(), &mut found);
+        self.found = found;
+        let mut resolved: Vec<Arc<Resolved>> = Vec::with_capacity(play.tasks.len());
+        let mut accounts: Vec<Account> = Vec::with_capacity(play.tasks.len());
+        for (at, task) in play.tasks.iter().enumerate() {
+            let one = self.resolved(index, at, task);
+            if selected[at] {
+                self.found.extend(one.problems.iter().cloned());
+            }
+            resolved.push(one);
+            accounts.push(self.account(index, task));
+        }
+        let ordered = self.job.ordered(index, &resolved, &accounts);
+        self.found.extend(ordered.problems.iter().cloned());
+        self.add(index, play, &resolved, accounts, &ordered);
+        self.reach(play);
+    }
+
+    fn account(&mut self, play: usize, task: &TaskDef) -> Account {
+        let known = self.known(play, task);
+        match become_user::account(task, &self.names(), &self.job.options, &known) {
+            Ok(account) => account,
+            Err(problem) => {
+                self.found.push(problem);
+                None
+            }
+        }
+    }
+
+    /// What the templates of `become` and its like need.
+    fn known(&self, play: usize, task: &TaskDef) -> Static {
+        let values = task.flag_reads.as_ref().and_then(|reads| self.values(play, task, reads));
+        values.map_or_else(Static::default, Static::new)
+    }
+
+    /// The values of everything that is read, or `None` if one of them is known on the host only.
+    fn values(&self, play: usize, task: &TaskDef, reads: &[vars::Read]) -> Option<Map<String, Value>> {
+        vars::values(self.job, play, task, &self.names(), reads)
+    }
+
+    /// What is known of a task, once for all hosts that have the same values.
+    fn resolved(&mut self, index: usize, at: usize, task: &TaskDef) -> Arc<Resolved> {
+        let args = self.values(index, task, &task.arg_reads);
+        let src = if task.src_reads.is_empty() { Some(Map::new()) } else { self.values(index, task, &task.src_reads) };
+        let key = (index, at, text_of(&args) + "\n" + &text_of(&src));
+        if let Some(known) = lock(&self.job.cache.resolved).get(&key) {
+            return known.clone();
+        }
+        let resolved = Arc::new(resolve(self.job.playbook, &self.job.cache, task, args, src));
+        lock(&self.job.cache.resolved).insert(key, resolved.clone());
+        resolved
+    }
+
+    /// Adds the play's selected tasks to the plan.
+    fn add(
+        &mut self,
+        index: usize,
+        play: &PlayDef,
+        resolved: &[Arc<Resolved>],
+        accounts: Vec<Account>,
+        ordered: &Ordered,
+    ) {
+        let selected = &self.job.selected[index];
+        let first = self.plan.tasks.len();
+        let base = self.plan.scopes.len();
+        let mut ids: Vec<Option<TaskId>> = Vec::with_capacity(play.tasks.len());
+        let mut next = first;
+        for taken in selected {
+            ids.push(taken.then(|| task_id(next)));
+            next += usize::from(*taken);
+        }
+        for (at, (task, account)) in play.tasks.iter().zip(accounts).enumerate() {
+            let Some(id) = ids[at] else { continue };
+            let mut out = self.task(index, task, id, base);
+            out.files = resolved[at].files.clone();
+            for (hash, path, size) in &resolved[at].blobs {
+                self.plan.blobs.insert(hash.clone(), *size);
+                self.blobs.insert(hash.clone(), Blob { path: path.clone(), size: *size });
+            }
+            let before = ordered.before.get(at).into_iter().flatten();
+            out.needs = before.filter_map(|(on, why)| ids[*on].map(|on| Edge { on, why: why.clone() })).collect();
+            self.plan.tasks.push(out);
+            self.accounts.push(account);
+        }
+        for scope in &play.scopes {
+            let mut vars = Map::new();
+            for (name, value) in &scope.defaults.values {
+                if !self.inventory.contains_key(name) {
+                    vars.insert(name.clone(), value.clone());
+                }
+            }
+            vars.extend(scope.vars.values.iter().map(|(k, v)| (k.clone(), v.clone())));
+            self.plan.scopes.push(Scope { parent: scope.parent.map(|p| scope_id(base + p)), vars });
+        }
+        let gather = play.gather_facts.unwrap_or(true) && self.reads_facts(index);
+        self.plan.plays.push(plan::Play {
+            name: play.name.clone(),
+            origin: play.origin.clone(),
+            first: task_id(first),
+            count: u32::try_from(self.plan.tasks.len() - first).unwrap_or(u32::MAX),
+            defaults: play.defaults.values.clone(),
+            vars: self.job.play_vars[index].clone(),
+            gather_facts: gather,
+        });
+    }
+
+    /// Whether a fact is read in this play, or in a later one that does not gather facts itself.
+    fn reads_facts(&self, index: usize) -> bool {
+        let names = self.names();
+        let plays = self.job.playbook.plays.iter().enumerate().skip(index);
+        plays.filter(|(at, _)| self.job.is_target(*at, &self.plan.host)).any(|(at, play)| {
+            (at == index || play.gather_facts == Some(false))
+                && play.tasks.iter().zip(&self.job.selected[at]).filter(|(_, s)| **s).any(|(task, _)| {
+                    task.reads.iter().any(|r| !r.defined && magic::is_fact(&r.name) && !names.has(&r.name))
+                })
+        })
+    }
+
+    fn task(&mut self, play: usize, task: &TaskDef, id: TaskId, base: usize) -> Task {
+        let mut out = task.proto.clone();
+        out.id = id;
+        out.scope = task.scope.map(|s| scope_id(base + s));
+        let known = self.known(play, task);
+        // What cannot be known is kept secret.
+        out.no_log = become_user::flag(&task.no_log, &known).unwrap_or(true);
+        out.check_mode = match &task.check_mode {
+            None => None,
+            Some(Flag::Fixed(on)) => Some(*on),
+            Some(template @ Flag::Template(_, span)) => {
+                let on = become_user::flag(template, &known);
+                if on.is_none() {
+                    let problem = Diagnostic::error("dynamic-flag", "`check_mode` depends on what only the host knows");
+                    self.found.push(problem.at(*span, "").help("use a variable of the playbook or the inventory"));
+                }
+                on
+            }
+        };
+        out
+    }
+
+    /// How the host is reached must be the same in all its plays: there is one connection.
+    fn reach(&mut self, play: &PlayDef) {
+        let mut clash = |mine: &mut Option<String>, new: &Option<String>, what: &str| {
+            match (&*mine, new) {
+                (Some(a), Some(b)) if a != b => {
+                    let message = format!("`{what}` is `{a}` in one play and `{b}` in another for the same host");
+                    let problem = Diagnostic::error("two-connections", message).at(play.span, "the other play");
+                    self.found.push(problem.help("a host is contacted once; make them two playbooks, or set the inventory's variable"));
+                }
+                (None, Some(new)) => *mine = Some(new.clone()),
+                _ => {}
+            }
+        };
+        clash(&mut self.access.connection, &play.connection, "connection");
+        clash(&mut self.access.remote_user, &play.remote_user, "remote_user");
+        for task in play.tasks.iter().filter(|t| t.r#become.on.is_some()) {
+            clash(&mut self.access.become_method, &task.r#become.method, "become_method");
+            clash(&mut self.access.become_flags, &task.r#become.flags, "become_flags");
+        }
+    }
+
+    fn finish(mut self) -> Result<Compiled, Diagnostics> {
+        if self.found.has_errors() {
+            return Err(self.found);
+        }
+        let names = self.names();
+        let var = |name: &str| names.extra.get(name).or_else(|| names.inventory.get(name)).and_then(Value::as_str);
+        let login = ["ansible_user", "ansible_ssh_user"].into_iter().find_map(var).map(str::to_owned);
+        let login = login.or_else(|| self.access.remote_user.clone()).or_else(|| self.job.options.remote_user.clone());
+        let method = var("ansible_become_method").map(str::to_owned);
+        self.access.become_method =
+            method.or_else(|| self.access.become_method.take()).or_else(|| self.job.options.become_method.clone());
+        let all: BTreeSet<Account> = self.accounts.iter().cloned().collect();
+        let helper = become_user::helper(&all);
+        for (task, account) in self.plan.tasks.iter_mut().zip(&self.accounts) {
+            let account = account.clone().or_else(|| if helper.is_some() { login.clone() } else { None });
+            task.become_user = account.filter(|a| Some(a) != helper.as_ref());
+        }
+        self.access.become_user = helper;
+        self.plan.inventory_vars = self.inventory_vars();
+        Ok(Compiled { plan: self.plan, blobs: self.blobs, access: self.access, warnings: self.found })
+    }
+
+    /// The inventory's variables that something may read: what a host does not need does not travel.
+    fn inventory_vars(&mut self) -> Map<String, Value> {
+        let read = &self.job.playbook.read_names;
+        let everything = ["vars", "hostvars", "varnames"].into_iter().any(|name| read.contains(name));
+        if everything {
+            return std::mem::take(&mut self.inventory);
+        }
+        let mut keep: HashSet<&str> = HashSet::new();
+        let mut todo: Vec<Arc<str>> = read.iter().cloned().collect();
+        let mut texts = Vec::new();
+        while let Some(name) = todo.pop() {
+            let Some((name, value)) = self.inventory.get_key_value(&*name) else { continue };
+            if keep.insert(name) {
+                texts.clear();
+                super::render::texts(value, &mut texts);
+                for text in &texts {
+                    todo.extend(self.job.cache.names_in(text).iter().map(|(name, _)| name.clone()));
+                }
+            }
+        }
+        let always = |name: &str| {
+            matches!(name, "inventory_hostname" | "inventory_hostname_short" | "group_names" | "ansible_check_mode")
+                || name.starts_with("ansible_python")
+        };
+        self.inventory.iter().filter(|(k, _)| keep.contains(k.as_str()) || always(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+}
+
+fn text_of(values: &Option<Map<String, Value>>) -> String {
+    values.as_ref().map_or_else(|| "?".into(), |v| serde_json::to_string(v).unwrap_or_default())
+}
+
+fn task_id(at: usize) -> TaskId {
+    TaskId(u32::try_from(at).unwrap_or(u32::MAX))
+}
+
+fn scope_id(at: usize) -> ScopeId {
+    ScopeId(u32::try_from(at).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,247 @@
+//! What tasks read, and whether a host has it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    diag::{Diagnostic, Diagnostics, Span, did_you_mean},
+    playbook::{Flag, PlayDef, Playbook, TaskDef, Use, VarSet, magic},
+};
+
+use super::Job;
+
+/// A name that a task reads, itself or through variables of the playbook.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) name: Arc<str>,
+    /// Where it is written: in the task, or in the value of a variable.
+    pub(crate) span: Span,
+    /// It may be undefined everywhere.
+    pub(crate) guarded: bool,
+    /// The playbook defines it.
+    pub(crate) defined: bool,
+    /// The variables through which it is read, and whether each is a role's default.
+    pub(crate) via: Vec<(Arc<str>, bool)>,
+}
+
+/// Where a play defines a name for a task, strongest first: its scopes, the play, role defaults.
+pub(crate) fn definition<'p>(play: &'p PlayDef, scope: Option<usize>, name: &str) -> Option<(&'p VarSet, bool)> {
+    let mut at = scope;
+    while let Some(one) = at {
+        let def = &play.scopes[one];
+        if def.vars.values.contains_key(name) {
+            return Some((&def.vars, false));
+        }
+        at = def.parent;
+    }
+    if play.vars.values.contains_key(name) {
+        return Some((&play.vars, false));
+    }
+    let mut at = scope;
+    while let Some(one) = at {
+        let def = &play.scopes[one];
+        if def.defaults.values.contains_key(name) {
+            return Some((&def.defaults, true));
+        }
+        at = def.parent;
+    }
+    play.defaults.values.contains_key(name).then_some((&play.defaults, true))
+}
+
+/// Follows what every task reads through the variables of the playbook.
+pub(crate) fn note_reads(play: &mut PlayDef) {
+    for at in 0..play.tasks.len() {
+        let task = &play.tasks[at];
+        let within = |span: Span| move |u: &&Use| u.span.file == span.file && u.span.start >= span.start && u.span.end <= span.end;
+        let looped: Vec<Use> = match task.proto.r#loop {
+            Some(_) => task.uses.iter().filter(within(task.loop_span)).cloned().collect(),
+            None => Vec::new(),
+        };
+        let args: Vec<Use> = task.arg_uses.iter().chain(&looped).cloned().collect();
+        let src = task.arg_spans.get("src").map(|(_, span)| *span);
+        let mut src: Vec<Use> = src.map_or_else(Vec::new, |s| task.arg_uses.iter().filter(within(s)).cloned().collect());
+        if !src.is_empty() {
+            src.extend(looped);
+        }
+        let flags = flag_uses(task);
+        let close = |uses: &[Use]| closure(play, task.scope, uses);
+        let (reads, arg_reads, src_reads) = (close(&task.uses), close(&args), close(&src));
+        let flag_reads = flags.map(|uses| close(&uses));
+        let task = &mut play.tasks[at];
+        (task.reads, task.arg_reads, task.src_reads, task.flag_reads) = (reads, arg_reads, src_reads, flag_reads);
+    }
+}
+
+/// What the flags and accounts of a task read, if one is a template.
+fn flag_uses(task: &TaskDef) -> Option<Vec<Use>> {
+    let flags = [task.r#become.on.as_ref(), Some(&task.no_log), task.check_mode.as_ref()];
+    let texts = flags.into_iter().flatten().filter_map(|flag| match flag {
+        Flag::Template(text, _) => Some(text),
+        Flag::Fixed(_) => None,
+    });
+    let texts: Vec<&String> =
+        texts.chain(task.r#become.user.as_ref().filter(|u| crate::template::may_be_template(u))).collect();
+    (!texts.is_empty()).then(|| {
+        let free = texts.into_iter().flat_map(|t| crate::template::free_variables(t).unwrap_or_default());
+        free.map(|v| Use { name: Arc::from(v.name), span: task.span, guarded: v.guarded }).collect()
+    })
+}
+
+/// The values of everything that is read, for rendering before any host is contacted; `None` if a name is (or may be) known on the host only,
+/// or not at all.
+pub(crate) fn values(
+    job: &Job<'_>,
+    play: usize,
+    task: &TaskDef,
+    names: &HostNames<'_>,
+    reads: &[Read],
+) -> Option<Map<String, Value>> {
+    let def = &job.playbook.plays[play];
+    let mut out = Map::new();
+    let mut todo: Vec<(Arc<str>, bool)> = reads.iter().map(|r| (r.name.clone(), r.guarded)).collect();
+    let mut seen: HashSet<Arc<str>> = HashSet::new();
+    let mut texts = Vec::new();
+    while let Some((name, guarded)) = todo.pop() {
+        if is_loop_var(task, &name) || &*name == "omit" || !seen.insert(name.clone()) {
+            continue;
+        }
+        let in_inventory = names.inventory.get(&*name);
+        let found = names.extra.get(&*name).or_else(|| match definition(def, task.scope, &name) {
+            Some((set, false)) => set.values.get(&*name),
+            Some((set, true)) => in_inventory.or_else(|| set.values.get(&*name)),
+            None => in_inventory.or_else(|| job.play_vars[play].get(&*name)),
+        });
+        if job.playbook.set_names.contains(&name) && !names.extra.contains_key(&*name) {
+            return None;
+        }
+        match found {
+            Some(value) => {
+                texts.clear();
+                super::render::texts(value, &mut texts);
+                for text in &texts {
+                    todo.extend(job.cache.names_in(text).iter().cloned());
+                }
+                out.insert(name.to_string(), value.clone());
+            }
+            None if magic::is_fact(&name) || &*name == "vars" || !guarded => return None,
+            None => {}
+        }
+    }
+    Some(out)
+}
+
+fn is_loop_var(task: &TaskDef, name: &str) -> bool {
+    task.proto.r#loop.as_ref().is_some_and(|l| {
+        l.var == name || l.index_var.as_deref() == Some(name) || magic::LOOP.contains(&name)
+    })
+}
+
+/// Everything that these uses read, each name once.
+pub(crate) fn closure(play: &PlayDef, scope: Option<usize>, uses: &[Use]) -> Vec<Read> {
+    let mut reads: Vec<Read> = Vec::new();
+    let mut index: HashMap<Arc<str>, usize> = HashMap::new();
+    let mut todo: Vec<(Use, Vec<(Arc<str>, bool)>)> = uses.iter().rev().map(|u| (u.clone(), Vec::new())).collect();
+    while let Some((one, via)) = todo.pop() {
+        if let Some(at) = index.get(&one.name) {
+            let read = &mut reads[*at];
+            if read.guarded && !one.guarded {
+                read.guarded = false;
+                read.span = one.span;
+                read.via = via;
+            }
+            continue;
+        }
+        index.insert(one.name.clone(), reads.len());
+        let definition = definition(play, scope, &one.name);
+        if let Some((set, default)) = definition
+            && let Some(def) = set.defs.get(&one.name)
+        {
+            let mut via = via.clone();
+            via.push((one.name.clone(), default));
+            todo.extend(def.uses.iter().rev().map(|u| (u.clone(), via.clone())));
+        }
+        reads.push(Read {
+            name: one.name,
+            span: one.span,
+            guarded: one.guarded,
+            defined: definition.is_some(),
+            via,
+        });
+    }
+    reads
+}
+
+/// The names that a host has from outside the playbook.
+pub(crate) struct HostNames<'a> {
+    pub(crate) inventory: &'a Map<String, Value>,
+    pub(crate) extra: &'a Map<String, Value>,
+}
+
+impl HostNames<'_> {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.inventory.contains_key(name) || self.extra.contains_key(name)
+    }
+
+    /// Whether a value read through these variables is not read on this host, because something stronger hides one of them.
+    fn hides(&self, via: &[(Arc<str>, bool)]) -> bool {
+        via.iter().any(|(name, default)| {
+            self.extra.contains_key(&**name) || (*default && self.inventory.contains_key(&**name))
+        })
+    }
+}
+
+/// Whether a name is known in a task wherever it runs.
+fn is_known(playbook: &Playbook, task: &TaskDef, name: &str) -> bool {
+    magic::READ_ONLY.contains(&name)
+        || magic::ALWAYS.contains(&name)
+        || magic::is_fact(name)
+        || playbook.set_names.contains(name)
+        || is_loop_var(task, name)
+}
+
+/// Reports what the tasks of a play read and a host does not have.
+pub(crate) fn check_defined(
+    playbook: &Playbook,
+    play: &PlayDef,
+    selected: &[bool],
+    names: &HostNames<'_>,
+    found: &mut Diagnostics,
+) {
+    let mut reported: HashSet<(Span, Arc<str>)> = HashSet::new();
+    for (task, _) in play.tasks.iter().zip(selected).filter(|(_, s)| **s) {
+        for read in task.reads.iter().filter(|r| !r.guarded && !r.defined) {
+            let name: &str = &read.name;
+            if names.has(name) || is_known(playbook, task, name) || names.hides(&read.via) {
+                continue;
+            }
+            if !reported.insert((read.span, read.name.clone())) {
+                continue;
+            }
+            let message = format!("the variable `{name}` is not defined");
+            let mut problem = Diagnostic::error("undefined-variable", message).at(read.span, "");
+            if !read.via.is_empty() {
+                let via: Vec<&str> = read.via.iter().map(|(n, _)| &**n).collect();
+                problem = problem.also(task.span, format!("read through `{}` here", via.join("` and `")));
+            }
+            found.push(match nearest(playbook, play, task, names, name) {
+                Some(meant) => problem.suggest(read.span, meant.clone(), format!("did you mean `{meant}`?")),
+                None => problem,
+            });
+        }
+    }
+}
+
+fn nearest(playbook: &Playbook, play: &PlayDef, task: &TaskDef, names: &HostNames<'_>, name: &str) -> Option<String> {
+    let sets = [&play.vars, &play.defaults].into_iter().chain(play.scopes.iter().map(|s| &s.vars));
+    let mut known: Vec<&str> = sets.flat_map(|s| s.values.keys().map(String::as_str)).collect();
+    known.extend(names.inventory.keys().chain(names.extra.keys()).map(String::as_str));
+    known.extend(playbook.set_names.iter().map(|n| &**n));
+    known.extend(task.proto.r#loop.iter().map(|l| l.var.as_str()));
+    known.extend(magic::READ_ONLY);
+    known.sort_unstable();
+    did_you_mean(name, known).map(str::to_owned)
+}

@@ -1,0 +1,207 @@
+//! `import_tasks`, `include_tasks`, `import_role` and `include_role`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    files::below,
+    keys::{self, Place},
+    loader::{Here, Loader, MAX_DEPTH},
+    read::{templated, word},
+    role::RoleAsked,
+    tasks::Common,
+};
+use crate::{
+    diag::{Diagnostic, Span},
+    yaml::Node,
+};
+
+/// Whether a word brings in tasks.
+pub(crate) fn is_include(word: &str) -> bool {
+    matches!(word, "import_tasks" | "include_tasks" | "import_role" | "include_role")
+}
+
+impl Loader<'_> {
+    /// A task that stands for other tasks. Those of `include_…` are known beforehand as well, so both are read here.
+    pub(crate) fn include(&mut self, task: &Node, key: &Node, value: &Node, here: &Here) {
+        let kind = keys::short(word(key));
+        let mut common = Common::default();
+        let mut args = None;
+        for (k, v) in self.entries(task, "a task") {
+            let name = word(k);
+            if k.span == key.span || common.key(self, k, v) {
+                continue;
+            }
+            if name == "args" {
+                args = Some(v);
+            } else if super::loops::is_loop(name) || name.starts_with("with_") || name == "loop_control" {
+                if name != "loop_control" {
+                    let message = format!("`{kind}` cannot be repeated");
+                    let problem = Diagnostic::error("unsupported", message).at(k.span, "");
+                    self.push(problem.help("put the loop on the tasks themselves"));
+                }
+            } else if matches!(name, "register" | "until" | "retries" | "delay" | "changed_when" | "failed_when") {
+                let message = format!("`{kind}` has no result of its own");
+                let problem = Diagnostic::error("unsupported", message).at(k.span, "");
+                self.push(problem.help(format!("put `{name}` on the tasks themselves")));
+            } else {
+                self.unknown_key(k, Place::Include);
+            }
+        }
+        if kind.ends_with("_tasks") {
+            self.include_tasks(kind, value, args, common, here);
+        } else {
+            self.include_role(kind, key, value, args, common, here);
+        }
+    }
+
+    fn include_tasks(&mut self, kind: &str, value: &Node, args: Option<&Node>, mut common: Common, here: &Here) {
+        let mut file = value.as_str().is_some().then_some(value);
+        let maps = [value.as_map(), args.and_then(Node::as_map)];
+        for (k, v) in maps.into_iter().flatten().flatten() {
+            match word(k) {
+                "file" | "_raw_params" => file = Some(v),
+                "apply" => self.apply(v, &mut common),
+                other => {
+                    let problem = Diagnostic::error("unknown-argument", format!("`{kind}` has no argument `{other}`"));
+                    self.push(problem.at(k.span, "").help("it has `file` and `apply`"));
+                }
+            }
+        }
+        let Some(node) = file else {
+            self.push(value.expected("the name of a file of tasks"));
+            return;
+        };
+        let Some(name) = self.text(node, "the name of a file of tasks") else { return };
+        let name = name.strip_prefix("file=").unwrap_or(&name);
+        if templated(name) {
+            let problem = node.error("template", format!("the file of `{kind}` depends on variables"));
+            self.push(problem.help("name each file in a task of its own, with a `when` that says for which hosts it is"));
+            return;
+        }
+        let path = self.find_tasks(name, here);
+        self.task_file(&path, node.span, common, here);
+    }
+
+    /// `apply:`: keys for the tasks within.
+    fn apply(&mut self, node: &Node, common: &mut Common) {
+        for (k, v) in self.entries(node, "a mapping of task keys") {
+            if !common.key(self, k, v) {
+                self.unknown_key(k, Place::Include);
+            }
+        }
+    }
+
+    /// Where Ansible looks for a file of tasks: beside the file that names it, in the role's tasks, in the role, beside the
+    /// playbook.
+    fn find_tasks(&self, name: &str, here: &Here) -> PathBuf {
+        let mut folders = vec![here.dir.clone()];
+        let part = if here.handlers { "handlers" } else { "tasks" };
+        folders.extend(here.role.iter().flat_map(|r| [r.path.join(part), r.path.clone()]));
+        folders.push(self.play.dir.clone());
+        let paths: Vec<PathBuf> = folders.iter().map(|f| below(f, name)).collect();
+        paths.iter().find(|p| self.is_file(p)).or(paths.first()).cloned().unwrap_or_default()
+    }
+
+    /// Reads a file of tasks as a sequence within `here`.
+    pub(crate) fn task_file(&mut self, path: &std::path::Path, asked: Span, common: Common, here: &Here) {
+        if let Some(problem) = cycle(here, path, asked) {
+            self.push(problem);
+            return;
+        }
+        let Some(node) = self.yaml(path, Some(asked)) else { return };
+        let space = self.play.spaces;
+        self.play.spaces += 1;
+        self.parents_of_spaces(here.space);
+        let mut within = self.enter_common(here, common, space);
+        let mut trail = (*here.trail).clone();
+        trail.push((path.to_owned(), asked));
+        within.trail = Arc::new(trail);
+        within.dir = path.parent().map(PathBuf::from).unwrap_or_default();
+        let mut search = (*here.search).clone();
+        if !search.contains(&within.dir) {
+            let at = usize::from(here.role.is_some()).min(search.len());
+            search.insert(at, within.dir.clone());
+            within.search = Arc::new(search);
+        }
+        self.tasks(&node, &within);
+    }
+
+    fn include_role(
+        &mut self,
+        kind: &str,
+        key: &Node,
+        value: &Node,
+        args: Option<&Node>,
+        mut common: Common,
+        here: &Here,
+    ) {
+        let mut asked = RoleAsked { again: true, ..RoleAsked::default() };
+        let maps = [value.as_map(), args.and_then(Node::as_map)];
+        if let Some(text) = value.as_str() {
+            asked.name = Some((text.strip_prefix("name=").unwrap_or(text).to_owned(), value.span));
+        }
+        for (k, v) in maps.into_iter().flatten().flatten() {
+            match word(k) {
+                "name" | "role" => asked.name = self.fixed_role(kind, v),
+                "tasks_from" => asked.tasks_from = self.fixed_text(v, "`tasks_from`").map(|f| (f, v.span)),
+                "vars_from" => asked.vars_from = self.fixed_text(v, "`vars_from`").map(|f| (f, v.span)),
+                "defaults_from" => asked.defaults_from = self.fixed_text(v, "`defaults_from`").map(|f| (f, v.span)),
+                "handlers_from" => asked.handlers_from = self.fixed_text(v, "`handlers_from`").map(|f| (f, v.span)),
+                "allow_duplicates" => asked.again = self.boolean(v).unwrap_or(true),
+                "public" | "rolespec_validate" => {
+                    self.boolean(v);
+                }
+                "apply" => self.apply(v, &mut common),
+                other => {
+                    let problem = Diagnostic::error("unknown-argument", format!("`{kind}` has no argument `{other}`"));
+                    let known = "`name`, `tasks_from`, `vars_from`, `defaults_from`, `handlers_from`, `allow_duplicates`, `apply`";
+                    self.push(problem.at(k.span, "").help(format!("it has {known}")));
+                }
+            }
+        }
+        if asked.name.as_ref().is_some_and(|(n, _)| templated(n)) {
+            let problem = value.error("template", format!("the role of `{kind}` depends on variables"));
+            self.push(problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"));
+            return;
+        }
+        if asked.name.is_none() {
+            let problem = Diagnostic::error("missing-argument", format!("`{kind}` needs the argument `name`"));
+            self.push(problem.at(key.span, ""));
+            return;
+        }
+        self.role(asked, common, here);
+    }
+
+    fn fixed_role(&mut self, kind: &str, node: &Node) -> Option<(String, Span)> {
+        let name = self.text(node, "a role's name")?;
+        if templated(&name) {
+            let problem = node.error("template", format!("the role of `{kind}` depends on variables"));
+            self.push(problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"));
+            return Some((String::new(), node.span));
+        }
+        Some((name, node.span))
+    }
+
+    /// Notes a new namespace of ids within `outer`.
+    pub(crate) fn parents_of_spaces(&mut self, outer: usize) {
+        self.play.space_parents.push(outer);
+    }
+}
+
+/// The problem of a file that is being read already.
+fn cycle(here: &Here, path: &std::path::Path, asked: Span) -> Option<Diagnostic> {
+    let name = path.display();
+    if here.trail.len() >= MAX_DEPTH {
+        let problem = Diagnostic::error("import-loop", format!("more than {MAX_DEPTH} imports within imports"));
+        return Some(problem.at(asked, ""));
+    }
+    let at = here.trail.iter().position(|(p, _)| p == path)?;
+    let mut problem = Diagnostic::error("import-loop", format!("`{name}` imports itself"));
+    problem = problem.at(asked, "imported again here");
+    for (file, span) in &here.trail[at..] {
+        if *span != asked {
+            problem = problem.also(*span, format!("`{}` is imported here", file.display()));
+        }
+    }
+    Some(problem)
+}

@@ -1,0 +1,75 @@
+//! Playbooks: from files to tasks, everything static carried out, everything wrong reported.
+//!
+//! ```text
+//! files ─► yaml ─► plays ─► blocks, imports, roles ─► tasks (TaskDef) ─► Playbook ─► crate::compile, per host ─► Plan
+//!            │        │              │                    │
+//!            └────────┴──────────────┴────────────────────┴──► Diagnostics
+//! ```
+//!
+//! A playbook is read once, without knowing a host. Reading goes on after a problem, so that all are shown at once.
+
+mod analysis;
+mod args;
+mod check;
+mod files;
+mod include;
+mod keys;
+mod loader;
+mod loops;
+pub(crate) mod magic;
+mod model;
+mod module;
+mod play;
+mod read;
+mod role;
+mod task;
+mod tasks;
+mod words;
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+pub use files::{FileInfo, FileKind, Files};
+pub(crate) use files::below;
+pub(crate) use model::{Item, Use, VarSet};
+pub use model::{Become, Flag, Order, PlayDef, Playbook, TaskDef};
+
+use crate::{
+    diag::{Diagnostics, SourceMap},
+    module::Registry,
+};
+use loader::Loader;
+
+/// Reads playbooks with everything that they import.
+///
+/// Roles are looked for in `roles/` beside the playbook, then in `roles_path`. Every problem goes into `found`, every text that
+/// was read into `map`; problems that depend on a host are found by [`crate::compile`]. What is returned is usable only if
+/// there were no errors.
+pub fn load(
+    paths: &[PathBuf],
+    files: Arc<dyn Files>,
+    registry: Registry,
+    roles_path: Vec<PathBuf>,
+    map: &mut SourceMap,
+    found: &mut Diagnostics,
+) -> Playbook {
+    let mut loader = Loader::new(files.clone(), registry, roles_path, map, found);
+    let mut plays = Vec::new();
+    for path in paths {
+        loader.playbook(path, None, &play::Imported::default(), &[], &mut plays);
+    }
+    let mut set_names: BTreeSet<Arc<str>> = std::mem::take(&mut loader.set_facts);
+    let modules = std::mem::take(&mut loader.modules);
+    for play in &plays {
+        set_names.extend(play.registered.iter().cloned());
+    }
+    let mut playbook = Playbook {
+        plays,
+        files,
+        registry,
+        modules,
+        set_names,
+        read_names: BTreeSet::new(),
+    };
+    check::check_names(&mut playbook, found);
+    playbook
+}

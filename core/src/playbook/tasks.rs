@@ -1,0 +1,143 @@
+//! Lists of tasks, and blocks.
+
+use super::{
+    keys::{self, Place},
+    loader::{Here, Loader, MAX_DEPTH},
+    model::{Become, Flag, Group, Inherited, Use, VarSet},
+    read::word,
+};
+use crate::{
+    arg::Arg,
+    diag::{Diagnostic, Span},
+    plan::Expr,
+    yaml::Node,
+};
+use indexmap::IndexMap;
+
+/// The keys that blocks, roles, imports and tasks share, as one of them has them.
+#[derive(Default)]
+pub(crate) struct Common {
+    pub(crate) name: Option<(String, Span)>,
+    pub(crate) when: Vec<Expr>,
+    pub(crate) uses: Vec<Use>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) notify: Vec<(String, Span)>,
+    pub(crate) r#become: Become,
+    pub(crate) environment: IndexMap<String, Arg>,
+    pub(crate) no_log: Option<Flag>,
+    pub(crate) check_mode: Option<Flag>,
+    pub(crate) ignore_errors: Option<Expr>,
+    pub(crate) vars: VarSet,
+    pub(crate) id: Option<(String, Span)>,
+    pub(crate) needs: Option<Vec<(String, Span)>>,
+}
+
+impl Common {
+    /// Reads one key; `false` if it is none of the shared ones.
+    pub(crate) fn key(&mut self, loader: &mut Loader<'_>, key: &Node, value: &Node) -> bool {
+        let name = word(key);
+        if loader.become_key(name, value, &mut self.r#become, &mut self.uses).is_some() {
+            return true;
+        }
+        match name {
+            "name" => {
+                if !value.is_null() {
+                    self.name = loader.text(value, "a name").map(|n| (n, value.span));
+                    loader.template(value, &mut Vec::new());
+                }
+            }
+            "when" => self.when = loader.conditions("when", value, &mut self.uses),
+            "tags" => self.tags = loader.tags(value),
+            "notify" => {
+                self.notify = loader.words(value, "a handler's name", false);
+                loader.templates(value, &mut self.uses);
+            }
+            "environment" => self.environment = loader.environment(value, &mut self.uses),
+            "no_log" => self.no_log = loader.flag(value, &mut self.uses),
+            "check_mode" => self.check_mode = loader.flag(value, &mut self.uses),
+            "ignore_errors" => self.ignore_errors = loader.conditions(name, value, &mut self.uses).into_iter().next(),
+            "vars" => self.vars = loader.vars(value),
+            "id" => self.id = loader.fixed_text(value, "an id").map(|id| (id, value.span)),
+            "needs" => self.needs = Some(loader.words(value, "an id", false)),
+            "collections" => loader.collections(key, value),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What is within inherits this.
+    pub(crate) fn inherit(&mut self, outer: &Inherited) -> Inherited {
+        let mut all = outer.clone();
+        all.when.append(&mut self.when);
+        all.uses.append(&mut self.uses);
+        for tag in self.tags.drain(..) {
+            if !all.tags.contains(&tag) {
+                all.tags.push(tag);
+            }
+        }
+        all.notify.append(&mut self.notify);
+        all.r#become = std::mem::take(&mut self.r#become).within(&outer.r#become);
+        all.environment.extend(std::mem::take(&mut self.environment));
+        all.no_log = self.no_log.take().or(all.no_log);
+        all.check_mode = self.check_mode.take().or(all.check_mode);
+        all.ignore_errors = self.ignore_errors.take().or(all.ignore_errors);
+        all
+    }
+}
+
+impl Loader<'_> {
+    /// Enters the sequence that these keys describe: their variables, conditions and tags hold within.
+    pub(crate) fn enter_common(&mut self, here: &Here, mut common: Common, space: usize) -> Here {
+        let group =
+            Group { id: common.id.take(), needs: common.needs.take(), items: Vec::new(), space, outer_space: here.space };
+        let mut within = self.enter(here, group);
+        let vars = std::mem::take(&mut common.vars);
+        if !vars.values.is_empty() {
+            within.scope = Some(self.scope(here, vars));
+        }
+        within.inherited = common.inherit(&here.inherited);
+        within
+    }
+
+    /// A list of tasks, blocks and imports.
+    pub(crate) fn tasks(&mut self, list: &Node, here: &Here) {
+        for item in self.items(list, "a list of tasks") {
+            let Some(entries) = item.as_map() else {
+                let mut problem = item.expected("a task (a mapping)");
+                if let Some(text) = item.as_str() {
+                    problem = problem.help(format!("write `- {text}:` followed by the arguments"));
+                }
+                self.push(problem);
+                continue;
+            };
+            if let Some((key, value)) = item.entry("block") {
+                self.block(entries, key, value, here);
+                continue;
+            }
+            match entries.iter().find(|(k, _)| super::include::is_include(keys::short(word(k)))) {
+                Some((key, value)) => self.include(item, key, value, here),
+                None => self.task(item, here),
+            }
+        }
+    }
+
+    fn block(&mut self, entries: &[(Node, Node)], key: &Node, list: &Node, here: &Here) {
+        if here.trail.len() + here.inherited.when.len() > 16 * MAX_DEPTH {
+            self.push(key.error("depth", "blocks within blocks too deep"));
+            return;
+        }
+        let mut common = Common::default();
+        for (k, value) in entries {
+            if word(k) != "block" && !common.key(self, k, value) {
+                self.unknown_key(k, Place::Block);
+            }
+        }
+        if list.as_seq().is_none_or(<[Node]>::is_empty) {
+            let problem = Diagnostic::error("empty-block", "a block without tasks");
+            self.push(problem.at(key.span, "expected a list of tasks"));
+            return;
+        }
+        let within = self.enter_common(here, common, here.space);
+        self.tasks(list, &within);
+    }
+}
