@@ -4,13 +4,18 @@
 //! through traits: [`module::Observe`] and [`module::Operate`] for a managed host.
 
 pub mod arg;
+#[cfg(feature = "controller")]
+pub mod compile;
 pub mod diag;
 pub mod event;
 #[cfg(feature = "controller")]
+pub mod graph;
 pub mod inventory;
 pub mod mask;
 pub mod module;
 pub mod plan;
+#[cfg(feature = "controller")]
+pub mod playbook;
 pub mod template;
 pub mod wire;
 pub mod yaml;

@@ -58,7 +58,7 @@ fn describe(play: &PlayDef, before: &[Vec<Before>], path: &[usize]) -> Diagnosti
     for (at, task) in path.iter().enumerate() {
         let next = path[(at + 1) % path.len()];
         let why = before[*task].iter().find(|(on, _)| *on == next).map(|(_, why)| why);
-        let text = format!("`{}` waits for `{}`: {}", name(*task), name(next), why.map_or_else(String::new, explain));
+        let text = format!("`{}` waits for `{}`: {}", name(*task), name(next), why.map_or_else(String::new, crate::graph::words));
         let span = match why {
             Some(Reason::Declared) => declared(&play.tasks[*task], &play.tasks[next]),
             _ => play.tasks[*task].span,
@@ -77,16 +77,4 @@ fn declared(task: &TaskDef, on: &TaskDef) -> crate::diag::Span {
 
 fn label(task: &TaskDef) -> String {
     task.id.as_ref().map_or_else(|| task.proto.name.clone(), |(id, _)| id.clone())
-}
-
-/// Why an edge is there, in words.
-pub(crate) fn explain(why: &Reason) -> String {
-    match why {
-        Reason::Declared => "named in `needs`".into(),
-        Reason::Listed => "listed below it".into(),
-        Reason::Resource(what) => format!("uses {what}"),
-        Reason::Register(name) => format!("reads the result `{name}`"),
-        Reason::Variable(name) => format!("reads the variable `{name}`"),
-        Reason::Barrier => "a `meta` task or the end of a section is between them".into(),
-    }
 }

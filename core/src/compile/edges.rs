@@ -138,7 +138,9 @@ fn soft(relations: &[Option<Relations>], index: &Writers<'_>, before: &mut [Vec<
             if let Entity::Unit(unit) = thing {
                 for (path, tasks) in &index.below {
                     if owns::configures(path, unit) {
-                        wanted.extend(tasks.iter().filter(|t| **t != task).map(|t| (task, *t, path.display().to_string())));
+                        wanted.extend(
+                            tasks.iter().filter(|t| **t != task).map(|t| (task, *t, path.display().to_string())),
+                        );
                     }
                 }
             }
@@ -171,7 +173,8 @@ fn conflicts(
             }
             let (one, other) = (&play.tasks[first], &play.tasks[second]);
             let message = format!("two tasks write {thing}, and nothing says which comes first");
-            let problem = Diagnostic::error("unordered", message).at(other.span, "this one").also(one.span, "and this one");
+            let problem =
+                Diagnostic::error("unordered", message).at(other.span, "this one").also(one.span, "and this one");
             let help = match &one.id {
                 Some((id, _)) => format!("add `needs: {id}` to the second, or write both changes in one task"),
                 None => "give one an `id` and name it in the other's `needs`, or write both changes in one task".into(),
@@ -194,7 +197,8 @@ fn denies(x: &str, y: &str) -> bool {
 
 fn differs(x: &str, y: &str) -> bool {
     let constant = |text: &str| {
-        let quoted = |q: char| text.len() > 1 && text.starts_with(q) && text.ends_with(q) && text.matches(q).count() == 2;
+        let quoted =
+            |q: char| text.len() > 1 && text.starts_with(q) && text.ends_with(q) && text.matches(q).count() == 2;
         (quoted('\'') || quoted('"') || text.chars().all(|c| c.is_ascii_digit()))
             .then(|| text.trim_matches(['\'', '"']).to_owned())
     };

@@ -250,25 +250,28 @@ fn hosts_of(play: &PlayDef, fleet: &dyn Fleet, options: &CompileOptions, found: 
         Some(Value::String(text)) => text,
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
         _ => {
-            let problem = Diagnostic::error("hosts", "`hosts` is a template that is not known before any host is contacted");
+            let problem =
+                Diagnostic::error("hosts", "`hosts` is a template that is not known before any host is contacted");
             found.push(problem.at(play.hosts_span, "").help("pass the variable with `-e`, or name a group"));
             return Vec::new();
         }
     };
     match fleet.select(&pattern) {
-        Ok(hosts) => {
-            if hosts.is_empty() {
-                let problem = Diagnostic::warning("no-hosts", format!("`{pattern}` matches no host"));
-                let groups = fleet.groups();
-                let names: Vec<&str> = groups.iter().map(|(name, _)| name.as_str()).collect();
-                found.push(match did_you_mean(&pattern, names) {
-                    Some(meant) => {
-                        problem.at(play.hosts_span, "").suggest(play.hosts_span, meant, format!("did you mean `{meant}`?"))
-                    }
-                    None => problem.at(play.hosts_span, "the play does nothing"),
+        Ok(found_hosts) => {
+            let groups = fleet.groups();
+            for part in &found_hosts.unmatched {
+                let problem = Diagnostic::warning("no-hosts", format!("`{part}` matches no host and no group"));
+                found.push(match did_you_mean(part, groups.keys().map(String::as_str)) {
+                    Some(meant) if play.hosts == *part => problem.at(play.hosts_span, "").suggest(
+                        play.hosts_span,
+                        meant,
+                        format!("did you mean `{meant}`?"),
+                    ),
+                    Some(meant) => problem.at(play.hosts_span, "").help(format!("did you mean `{meant}`?")),
+                    None => problem.at(play.hosts_span, ""),
                 });
             }
-            hosts
+            found_hosts.hosts
         }
         Err(words) => {
             found.push(Diagnostic::error("hosts", words).at(play.hosts_span, ""));

@@ -17,40 +17,22 @@ pub(crate) fn shared(playbook: &Playbook, fleet: &dyn Fleet, options: &CompileOp
     set("ansible_check_mode", (options.mode == Mode::Check).into());
     set("ansible_diff_mode", options.options.diff.into());
     set("ansible_verbosity", options.options.verbose.into());
-    set(
-        "ansible_version",
-        json!({"full": full, "string": full, "major": major, "minor": minor, "revision": revision}),
-    );
+    set("ansible_version", json!({"full": full, "string": full, "major": major, "minor": minor, "revision": revision}));
     let tags = &options.selection.tags;
     set("ansible_run_tags", if tags.is_empty() { json!(["all"]) } else { json!(tags) });
     set("ansible_skip_tags", json!(options.selection.skip_tags));
     set("ansible_managed", "Ansible managed".into());
-    if let Some((dir, file)) = fleet.source() {
-        set("inventory_dir", dir.into());
-        set("inventory_file", file.into());
-    }
     let reads = |name: &str| playbook.read_names.contains(name);
     if reads("groups") || reads("hostvars") {
-        let groups: Map<String, Value> = fleet.groups().into_iter().map(|(name, hosts)| (name, json!(hosts))).collect();
-        set("groups", Value::Object(groups));
+        set("groups", Value::Object(fleet.groups()));
     }
     if reads("hostvars") {
-        let all = fleet.groups().into_iter().find(|(name, _)| name == "all").map(|(_, hosts)| hosts).unwrap_or_default();
-        let vars: Map<String, Value> =
-            all.into_iter().map(|host| (host.clone(), Value::Object(of_host(fleet, &host)))).collect();
+        let groups = fleet.groups();
+        let all = groups.get("all").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let vars: Map<String, Value> = all.map(|host| (host.to_owned(), Value::Object(fleet.vars(host)))).collect();
         set("hostvars", Value::Object(vars));
     }
     out
-}
-
-/// A host's variables from the inventory, with its own names.
-pub(crate) fn of_host(fleet: &dyn Fleet, host: &str) -> Map<String, Value> {
-    let mut vars = fleet.vars(host);
-    vars.insert("inventory_hostname".into(), host.into());
-    let short = if host.parse::<std::net::IpAddr>().is_ok() { host } else { host.split('.').next().unwrap_or(host) };
-    vars.insert("inventory_hostname_short".into(), short.into());
-    vars.insert("group_names".into(), json!(fleet.groups_of(host)));
-    vars
 }
 
 /// The same for all hosts of a play.

@@ -205,7 +205,11 @@ impl Walk<'_> {
                 let above: Vec<_> = all.iter().filter(|(setter, _)| *setter < at).collect();
                 let below: Vec<_> = all.iter().filter(|(setter, _)| *setter > at).collect();
                 for (setter, registered) in if above.is_empty() { below } else { above } {
-                    let why = if *registered { Reason::Register(name.to_string()) } else { Reason::Variable(name.to_string()) };
+                    let why = if *registered {
+                        Reason::Register(name.to_string())
+                    } else {
+                        Reason::Variable(name.to_string())
+                    };
                     self.edges.before[at].push((*setter, why));
                 }
             }

@@ -72,9 +72,19 @@ fn own_path(package: &str, path: &Path) -> bool {
         return false;
     }
     let below = |folder: &str| path.starts_with(Path::new(folder).join(package));
-    ["/etc", "/etc/default", "/etc/sysconfig", "/usr/lib", "/usr/share", "/usr/bin", "/usr/sbin", "/var/lib", "/var/log"]
-        .into_iter()
-        .any(below)
+    [
+        "/etc",
+        "/etc/default",
+        "/etc/sysconfig",
+        "/usr/lib",
+        "/usr/share",
+        "/usr/bin",
+        "/usr/sbin",
+        "/var/lib",
+        "/var/log",
+    ]
+    .into_iter()
+    .any(below)
         || path == Path::new(&format!("/etc/{package}.conf"))
 }
 
@@ -91,7 +101,8 @@ pub(crate) fn configures(path: &Path, unit: &str) -> bool {
         path == folder.join(unit) || path.starts_with(folder.join(format!("{unit}.d")))
     });
     let stem = stem(unit);
-    let etc = |name: &str| path.starts_with(Path::new("/etc").join(name)) || path == Path::new(&format!("/etc/{name}.conf"));
+    let etc =
+        |name: &str| path.starts_with(Path::new("/etc").join(name)) || path == Path::new(&format!("/etc/{name}.conf"));
     own || etc(stem)
         || KNOWN
             .iter()

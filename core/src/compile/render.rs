@@ -78,7 +78,8 @@ pub(crate) fn texts<'v>(value: &'v Value, out: &mut Vec<&'v str>) {
     match value {
         Value::String(text) if may_be_template(text) => out.push(text),
         Value::Array(items) => items.iter().for_each(|i| texts(i, out)),
-        Value::Object(map) if map.contains_key(crate::yaml::KEY_UNSAFE) || map.contains_key(crate::yaml::KEY_VAULT) => {}
+        Value::Object(map) if map.contains_key(crate::yaml::KEY_UNSAFE) || map.contains_key(crate::yaml::KEY_VAULT) => {
+        }
         Value::Object(map) => map.iter().for_each(|(key, value)| {
             if may_be_template(key) {
                 out.push(key);

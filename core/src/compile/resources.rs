@@ -128,7 +128,9 @@ fn relations(
                 if task.proto.args.has_template() {
                     let span = error.path.first().and_then(|n| task.arg_spans.get(n)).map_or(task.span, |(_, v)| *v);
                     let message = format!("`{}`: {error}", module.kind());
-                    problems.push(Diagnostic::error("wrong-argument", message).at(span, "after its templates are rendered"));
+                    problems.push(
+                        Diagnostic::error("wrong-argument", message).at(span, "after its templates are rendered"),
+                    );
                 }
                 return None;
             }
@@ -215,10 +217,8 @@ fn source(playbook: &Playbook, cache: &Cache, task: &TaskDef, name: &str) -> Res
         return known.clone();
     }
     let result = match info.kind {
-        FileKind::File => one_file(playbook, &path, info.mode, String::new()).map(|(entry, blob)| SourceFiles {
-            entries: vec![entry],
-            blobs: vec![blob],
-        }),
+        FileKind::File => one_file(playbook, &path, info.mode, String::new())
+            .map(|(entry, blob)| SourceFiles { entries: vec![entry], blobs: vec![blob] }),
         FileKind::Folder => folder(playbook, &path, info.mode),
         FileKind::Other => Err(format!("`{}` is neither a file nor a folder", path.display())),
     };
@@ -230,17 +230,14 @@ fn source(playbook: &Playbook, cache: &Cache, task: &TaskDef, name: &str) -> Res
 type Placed = (FileRef, (String, PathBuf, u64));
 
 fn one_file(playbook: &Playbook, path: &std::path::Path, mode: u32, below: String) -> Result<Placed, String> {
-    let (sha256, size) =
-        playbook.files.digest(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
+    let (sha256, size) = playbook.files.digest(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
     let entry = FileRef { below, sha256: Some(sha256.clone()), mode };
     Ok((entry, (sha256, path.to_path_buf(), size)))
 }
 
 fn folder(playbook: &Playbook, root: &std::path::Path, mode: u32) -> Result<SourceFiles, String> {
-    let mut out = SourceFiles {
-        entries: vec![FileRef { below: String::new(), sha256: None, mode }],
-        blobs: Vec::new(),
-    };
+    let mut out =
+        SourceFiles { entries: vec![FileRef { below: String::new(), sha256: None, mode }], blobs: Vec::new() };
     let mut todo = vec![String::new()];
     while let Some(at) = todo.pop() {
         let here = if at.is_empty() { root.to_path_buf() } else { root.join(&at) };

@@ -12,7 +12,6 @@ use super::{
     become_user::{self, Account},
     cache::lock,
     edges::Ordered,
-    magic_vars,
     render::Static,
     resources::{Resolved, resolve},
     vars::{self, HostNames},
@@ -40,7 +39,7 @@ impl Job<'_> {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn compile(&self, host: &str) -> Result<Compiled, Diagnostics> {
-        let mut inventory = magic_vars::of_host(self.fleet, host);
+        let mut inventory = self.fleet.vars(host);
         inventory.extend(self.shared.iter().map(|(k, v)| (k.clone(), v.clone())));
         let plan = Plan {
             run: self.options.run.clone(),
@@ -226,16 +225,16 @@ impl Building<'_, '_> {
 
     /// How the host is reached must be the same in all its plays: there is one connection.
     fn reach(&mut self, play: &PlayDef) {
-        let mut clash = |mine: &mut Option<String>, new: &Option<String>, what: &str| {
-            match (&*mine, new) {
-                (Some(a), Some(b)) if a != b => {
-                    let message = format!("`{what}` is `{a}` in one play and `{b}` in another for the same host");
-                    let problem = Diagnostic::error("two-connections", message).at(play.span, "the other play");
-                    self.found.push(problem.help("a host is contacted once; make them two playbooks, or set the inventory's variable"));
-                }
-                (None, Some(new)) => *mine = Some(new.clone()),
-                _ => {}
+        let mut clash = |mine: &mut Option<String>, new: &Option<String>, what: &str| match (&*mine, new) {
+            (Some(a), Some(b)) if a != b => {
+                let message = format!("`{what}` is `{a}` in one play and `{b}` in another for the same host");
+                let problem = Diagnostic::error("two-connections", message).at(play.span, "the other play");
+                self.found.push(
+                    problem.help("a host is contacted once; make them two playbooks, or set the inventory's variable"),
+                );
             }
+            (None, Some(new)) => *mine = Some(new.clone()),
+            _ => {}
         };
         clash(&mut self.access.connection, &play.connection, "connection");
         clash(&mut self.access.remote_user, &play.remote_user, "remote_user");
@@ -291,7 +290,11 @@ impl Building<'_, '_> {
             matches!(name, "inventory_hostname" | "inventory_hostname_short" | "group_names" | "ansible_check_mode")
                 || name.starts_with("ansible_python")
         };
-        self.inventory.iter().filter(|(k, _)| keep.contains(k.as_str()) || always(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
+        self.inventory
+            .iter()
+            .filter(|(k, _)| keep.contains(k.as_str()) || always(k))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
     }
 }
 

@@ -56,14 +56,17 @@ pub(crate) fn definition<'p>(play: &'p PlayDef, scope: Option<usize>, name: &str
 pub(crate) fn note_reads(play: &mut PlayDef) {
     for at in 0..play.tasks.len() {
         let task = &play.tasks[at];
-        let within = |span: Span| move |u: &&Use| u.span.file == span.file && u.span.start >= span.start && u.span.end <= span.end;
+        let within = |span: Span| {
+            move |u: &&Use| u.span.file == span.file && u.span.start >= span.start && u.span.end <= span.end
+        };
         let looped: Vec<Use> = match task.proto.r#loop {
             Some(_) => task.uses.iter().filter(within(task.loop_span)).cloned().collect(),
             None => Vec::new(),
         };
         let args: Vec<Use> = task.arg_uses.iter().chain(&looped).cloned().collect();
         let src = task.arg_spans.get("src").map(|(_, span)| *span);
-        let mut src: Vec<Use> = src.map_or_else(Vec::new, |s| task.arg_uses.iter().filter(within(s)).cloned().collect());
+        let mut src: Vec<Use> =
+            src.map_or_else(Vec::new, |s| task.arg_uses.iter().filter(within(s)).cloned().collect());
         if !src.is_empty() {
             src.extend(looped);
         }
@@ -135,9 +138,10 @@ pub(crate) fn values(
 }
 
 fn is_loop_var(task: &TaskDef, name: &str) -> bool {
-    task.proto.r#loop.as_ref().is_some_and(|l| {
-        l.var == name || l.index_var.as_deref() == Some(name) || magic::LOOP.contains(&name)
-    })
+    task.proto
+        .r#loop
+        .as_ref()
+        .is_some_and(|l| l.var == name || l.index_var.as_deref() == Some(name) || magic::LOOP.contains(&name))
 }
 
 /// Everything that these uses read, each name once.
@@ -164,13 +168,7 @@ pub(crate) fn closure(play: &PlayDef, scope: Option<usize>, uses: &[Use]) -> Vec
             via.push((one.name.clone(), default));
             todo.extend(def.uses.iter().rev().map(|u| (u.clone(), via.clone())));
         }
-        reads.push(Read {
-            name: one.name,
-            span: one.span,
-            guarded: one.guarded,
-            defined: definition.is_some(),
-            via,
-        });
+        reads.push(Read { name: one.name, span: one.span, guarded: one.guarded, defined: definition.is_some(), via });
     }
     reads
 }

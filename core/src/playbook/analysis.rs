@@ -2,10 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{
-    loader::Loader,
-    model::Use,
-};
+use super::{loader::Loader, model::Use};
 use crate::{
     diag::{Diagnostic, Span},
     template::{FreeVar, TemplateError, TextKind, check_syntax, free_variables, free_variables_of_expression},

@@ -75,7 +75,9 @@ impl Loader<'_> {
         let name = name.strip_prefix("file=").unwrap_or(&name);
         if templated(name) {
             let problem = node.error("template", format!("the file of `{kind}` depends on variables"));
-            self.push(problem.help("name each file in a task of its own, with a `when` that says for which hosts it is"));
+            self.push(
+                problem.help("name each file in a task of its own, with a `when` that says for which hosts it is"),
+            );
             return;
         }
         let path = self.find_tasks(name, here);
@@ -161,7 +163,9 @@ impl Loader<'_> {
         }
         if asked.name.as_ref().is_some_and(|(n, _)| templated(n)) {
             let problem = value.error("template", format!("the role of `{kind}` depends on variables"));
-            self.push(problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"));
+            self.push(
+                problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"),
+            );
             return;
         }
         if asked.name.is_none() {
@@ -176,7 +180,9 @@ impl Loader<'_> {
         let name = self.text(node, "a role's name")?;
         if templated(&name) {
             let problem = node.error("template", format!("the role of `{kind}` depends on variables"));
-            self.push(problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"));
+            self.push(
+                problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"),
+            );
             return Some((String::new(), node.span));
         }
         Some((name, node.span))

@@ -47,18 +47,8 @@ const PLAY: &[&str] = &[
     "any_errors_fatal",
 ];
 const GROUP: &[&str] = &["when", "id", "needs"];
-const TASK: &[&str] = &[
-    "args",
-    "loop",
-    "loop_control",
-    "register",
-    "notify",
-    "changed_when",
-    "failed_when",
-    "until",
-    "retries",
-    "delay",
-];
+const TASK: &[&str] =
+    &["args", "loop", "loop_control", "register", "notify", "changed_when", "failed_when", "until", "retries", "delay"];
 
 impl Place {
     /// `a play`, `a task` …
@@ -123,12 +113,12 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("accelerate", "leave it out"),
     ("first_available_file", "write the file's name"),
     ("rollout", "a rollout needs a rollouts file, which this version does not read yet; use `when` with a variable"),
-    ("transaction", "transactions are not supported yet; notify a handler that tests the configuration before the reload"),
-    ("confirm", "confirmed changes are not supported yet; keep a second way in open and run on one host first"),
     (
-        "include",
-        "`include` is gone from Ansible too: use `import_tasks` for tasks, `import_playbook` for playbooks",
+        "transaction",
+        "transactions are not supported yet; notify a handler that tests the configuration before the reload",
     ),
+    ("confirm", "confirmed changes are not supported yet; keep a second way in open and run on one host first"),
+    ("include", "`include` is gone from Ansible too: use `import_tasks` for tasks, `import_playbook` for playbooks"),
     ("include_vars", "use `vars_files` of the play, or `vars/main.yml` of a role"),
     ("add_host", "hosts come from the inventory only; an executable inventory can make them up"),
     ("group_by", "groups come from the inventory only; use `when` with the fact"),

@@ -146,5 +146,8 @@ pub(crate) const FACTS: &[&str] = &[
 /// Whether a name is (or may be) a fact of the host.
 pub(crate) fn is_fact(name: &str) -> bool {
     name == "ansible_facts"
-        || (name.starts_with("ansible_") && !READ_ONLY.contains(&name) && !ALWAYS.contains(&name) && !LOOP.contains(&name))
+        || (name.starts_with("ansible_")
+            && !READ_ONLY.contains(&name)
+            && !ALWAYS.contains(&name)
+            && !LOOP.contains(&name))
 }

@@ -28,10 +28,10 @@ mod words;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-pub use files::{FileInfo, FileKind, Files};
 pub(crate) use files::below;
-pub(crate) use model::{Item, Use, VarSet};
+pub use files::{FileInfo, FileKind, Files};
 pub use model::{Become, Flag, Order, PlayDef, Playbook, TaskDef};
+pub(crate) use model::{Item, Use, VarSet};
 
 use crate::{
     diag::{Diagnostics, SourceMap},
@@ -62,14 +62,7 @@ pub fn load(
     for play in &plays {
         set_names.extend(play.registered.iter().cloned());
     }
-    let mut playbook = Playbook {
-        plays,
-        files,
-        registry,
-        modules,
-        set_names,
-        read_names: BTreeSet::new(),
-    };
+    let mut playbook = Playbook { plays, files, registry, modules, set_names, read_names: BTreeSet::new() };
     check::check_names(&mut playbook, found);
     playbook
 }

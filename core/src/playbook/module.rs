@@ -66,9 +66,8 @@ impl Loader<'_> {
         args: Option<&Node>,
         place: Place,
     ) -> Option<ModuleUse> {
-        let known = |loader: &Self, key: &Node| {
-            keys::short(word(key)) == "meta" || loader.registry.find(word(key)).is_some()
-        };
+        let known =
+            |loader: &Self, key: &Node| keys::short(word(key)) == "meta" || loader.registry.find(word(key)).is_some();
         let (modules, unknown): (Vec<_>, Vec<_>) = candidates.iter().copied().partition(|(key, _)| known(self, key));
         for (key, _) in &unknown {
             let problem = self.unknown_in_task(key, place, modules.is_empty() && unknown.len() == 1);
@@ -105,9 +104,7 @@ impl Loader<'_> {
         let near_module = did_you_mean(short, modules.iter().copied());
         let unknown = Diagnostic::error("unknown-module", format!("unknown module `{name}`"));
         match (near_module, near_key) {
-            (Some(meant), _) => {
-                unknown.at(key.span, "").suggest(key.span, meant, format!("did you mean `{meant}`?"))
-            }
+            (Some(meant), _) => unknown.at(key.span, "").suggest(key.span, meant, format!("did you mean `{meant}`?")),
             (None, Some(_)) => problem,
             (None, None) => unknown
                 .at(key.span, "not among rectify's modules")

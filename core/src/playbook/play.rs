@@ -177,7 +177,9 @@ impl Loader<'_> {
             "gather_facts" => own.gather_facts = self.boolean(value),
             "gather_subset" => {
                 let problem = Diagnostic::warning("gather-subset", "`gather_subset` changes nothing");
-                self.push(problem.at(key.span, "").note("facts are cheap here, and are read only where a play uses them"));
+                self.push(
+                    problem.at(key.span, "").note("facts are cheap here, and are read only where a play uses them"),
+                );
             }
             "connection" => own.connection = self.connection(value),
             "remote_user" => own.remote_user = self.fixed_text(value, "an account's name"),
@@ -226,7 +228,9 @@ impl Loader<'_> {
                 let problem = Diagnostic::error("order", "`order` is `listed` or `graph`");
                 let near = other.and_then(|o| did_you_mean(o, ["listed", "graph"]));
                 self.push(match near {
-                    Some(meant) => problem.at(value.span, "").suggest(value.span, meant, format!("did you mean `{meant}`?")),
+                    Some(meant) => {
+                        problem.at(value.span, "").suggest(value.span, meant, format!("did you mean `{meant}`?"))
+                    }
                     None => problem.at(value.span, ""),
                 });
                 Order::Listed
@@ -267,7 +271,9 @@ impl Loader<'_> {
             if let Some((name, span)) = names.iter().find(|(n, _)| templated(n)) {
                 let problem = Diagnostic::error("template", format!("the name `{name}` in `vars_files` is a template"));
                 let problem = problem.at(*span, "not known before a host is contacted");
-                self.push(problem.help("put what differs between hosts into `group_vars/` and `host_vars/` of the inventory"));
+                self.push(
+                    problem.help("put what differs between hosts into `group_vars/` and `host_vars/` of the inventory"),
+                );
                 continue;
             }
             // A list within the list: the first that exists.

@@ -257,13 +257,7 @@ impl Loader<'_> {
     }
 
     /// `become` and its companions; `None` if the key is none of them.
-    pub(crate) fn become_key(
-        &mut self,
-        key: &str,
-        value: &Node,
-        into: &mut Become,
-        uses: &mut Vec<Use>,
-    ) -> Option<()> {
+    pub(crate) fn become_key(&mut self, key: &str, value: &Node, into: &mut Become, uses: &mut Vec<Use>) -> Option<()> {
         match key {
             "become" => into.on = self.flag(value, uses),
             "become_user" => {

@@ -138,7 +138,13 @@ impl Loader<'_> {
         let space = self.play.spaces;
         self.play.spaces += 1;
         self.parents_of_spaces(here.space);
-        let group = Group { id: common.id.take(), needs: common.needs.take(), items: Vec::new(), space, outer_space: here.space };
+        let group = Group {
+            id: common.id.take(),
+            needs: common.needs.take(),
+            items: Vec::new(),
+            space,
+            outer_space: here.space,
+        };
         let mut within = self.enter(here, group);
         let mut vars = VarSet::default();
         let mut defaults = VarSet::default();
@@ -280,7 +286,8 @@ fn role_cycle(here: &Here, path: &Path, name: &str, span: Span) -> Option<Diagno
     if !looping && here.trail.len() < MAX_DEPTH {
         return None;
     }
-    let chain: Vec<&str> = here.trail.iter().skip_while(|(p, _)| p != path && looping).map(|(p, _)| file_name(p)).collect();
+    let chain: Vec<&str> =
+        here.trail.iter().skip_while(|(p, _)| p != path && looping).map(|(p, _)| file_name(p)).collect();
     let mut problem = Diagnostic::error("import-loop", format!("the role `{name}` asks for itself"));
     problem = problem.at(span, format!("{} -> {name}", chain.join(" -> ")));
     for (p, at) in here.trail.iter().skip_while(|(p, _)| p != path && looping).filter(|(_, at)| *at != span) {

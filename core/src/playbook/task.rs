@@ -56,7 +56,9 @@ impl Loader<'_> {
                 let problem = key.error("misplaced-key", format!("a handler cannot have `{name}`"));
                 self.push(problem.help("handlers run when they were notified, in the order in which they are listed"));
             } else if common.key(self, key, value) || self.own_key(key, value, control, here, &mut own, &mut common) {
-            } else if keys::alternative(name).is_some() || (name.starts_with("with_") && self.registry.find(name).is_none()) {
+            } else if keys::alternative(name).is_some()
+                || (name.starts_with("with_") && self.registry.find(name).is_none())
+            {
                 self.unknown_key(key, place);
             } else {
                 modules.push((key, value));
@@ -153,9 +155,9 @@ impl Loader<'_> {
         let span = common.name.as_ref().map_or(module.word_span, |(_, span)| *span);
         let name = common.name.map_or_else(|| module.word.clone(), |(name, _)| name);
         let retry = own.retry();
-        let handler = here.handlers.then(|| plan::Handler {
-            topics: topics(&name, here.role.as_ref().map(|r| r.name.as_str()), own.listen),
-        });
+        let handler = here
+            .handlers
+            .then(|| plan::Handler { topics: topics(&name, here.role.as_ref().map(|r| r.name.as_str()), own.listen) });
         let proto = plan::Task {
             id: TaskId(0),
             name,

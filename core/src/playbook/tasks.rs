@@ -88,8 +88,13 @@ impl Common {
 impl Loader<'_> {
     /// Enters the sequence that these keys describe: their variables, conditions and tags hold within.
     pub(crate) fn enter_common(&mut self, here: &Here, mut common: Common, space: usize) -> Here {
-        let group =
-            Group { id: common.id.take(), needs: common.needs.take(), items: Vec::new(), space, outer_space: here.space };
+        let group = Group {
+            id: common.id.take(),
+            needs: common.needs.take(),
+            items: Vec::new(),
+            space,
+            outer_space: here.space,
+        };
         let mut within = self.enter(here, group);
         let vars = std::mem::take(&mut common.vars);
         if !vars.values.is_empty() {
