@@ -58,7 +58,12 @@ fn describe(play: &PlayDef, before: &[Vec<Before>], path: &[usize]) -> Diagnosti
     for (at, task) in path.iter().enumerate() {
         let next = path[(at + 1) % path.len()];
         let why = before[*task].iter().find(|(on, _)| *on == next).map(|(_, why)| why);
-        let text = format!("`{}` waits for `{}`: {}", name(*task), name(next), why.map_or_else(String::new, crate::graph::words));
+        let text = format!(
+            "`{}` waits for `{}`: {}",
+            name(*task),
+            name(next),
+            why.map_or_else(String::new, crate::graph::words)
+        );
         let span = match why {
             Some(Reason::Declared) => declared(&play.tasks[*task], &play.tasks[next]),
             _ => play.tasks[*task].span,

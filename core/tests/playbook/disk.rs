@@ -7,7 +7,7 @@ use rectify_core::{
     playbook::{self, FileInfo, FileKind},
 };
 
-pub struct Disk;
+pub(crate) struct Disk;
 
 impl playbook::Files for Disk {
     fn info(&self, path: &Path) -> Option<FileInfo> {

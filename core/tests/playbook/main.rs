@@ -2,6 +2,8 @@
 
 #![cfg(feature = "controller")]
 
+mod disk;
+mod modules;
 mod support;
 
 use std::{fs, path::Path};

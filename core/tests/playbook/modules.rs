@@ -12,7 +12,7 @@ use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub(crate) enum State {
     #[default]
     Present,
     Absent,
@@ -70,7 +70,7 @@ macro_rules! action {
 /// A file or a folder.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct File {
+pub(crate) struct File {
     path: PathBuf,
     #[serde(default)]
     state: State,
@@ -98,7 +98,7 @@ fn validate(&self) -> Result<(), String> {
 /// A file with content.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Copy {
+pub(crate) struct Copy {
     dest: PathBuf,
     src: Option<String>,
     content: Option<String>,
@@ -125,7 +125,7 @@ fn validate(&self) -> Result<(), String> {
 /// A file from a template.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Template {
+pub(crate) struct Template {
     dest: PathBuf,
     #[allow(dead_code, reason = "read by the compiler")]
     src: String,
@@ -138,7 +138,7 @@ resource!(Template, "template", self, Relations::file(&self.dest), {});
 /// Packages.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Package {
+pub(crate) struct Package {
     name: Vec<String>,
     #[serde(default)]
     #[allow(dead_code, reason = "only its type is tested")]
@@ -153,7 +153,7 @@ resource!(Package, "package", self, Relations::writes(self.name.iter().map(|n| E
 /// A unit.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Service {
+pub(crate) struct Service {
     name: String,
     #[allow(dead_code, reason = "only its type is tested")]
     state: Option<State>,
@@ -168,7 +168,7 @@ resource!(Service, "service", self, Relations::writes([Entity::Unit(format!("{}.
 /// An account.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct User {
+pub(crate) struct User {
     name: String,
     #[allow(dead_code, reason = "only its type is tested")]
     uid: Option<u32>,
@@ -180,7 +180,7 @@ resource!(User, "user", self, Relations::writes([Entity::User(self.name.clone())
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only its shape is tested")]
-pub struct Command {
+pub(crate) struct Command {
     cmd: String,
     creates: Option<String>,
     chdir: Option<String>,
@@ -195,7 +195,7 @@ action!(Command, "command", {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only its shape is tested")]
-pub struct Debug {
+pub(crate) struct Debug {
     msg: Option<String>,
     var: Option<Evaluated>,
 }
@@ -208,7 +208,7 @@ action!(Debug, "debug", {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only its shape is tested")]
-pub struct Assert {
+pub(crate) struct Assert {
     that: Vec<Evaluated>,
 }
 
@@ -219,7 +219,7 @@ action!(Assert, "assert", {
 /// Variables.
 #[derive(Deserialize, JsonSchema)]
 #[allow(dead_code, reason = "only its shape is tested")]
-pub struct SetFact {
+pub(crate) struct SetFact {
     #[serde(flatten)]
     facts: BTreeMap<String, Value>,
 }
@@ -227,7 +227,7 @@ pub struct SetFact {
 action!(SetFact, "set_fact", {});
 
 /// All of them.
-pub const REGISTRY: Registry = Registry::new(&[
+pub(crate) const REGISTRY: Registry = Registry::new(&[
     &ResourceModule::<File>::NEW as &dyn Module,
     &ResourceModule::<Copy>::NEW,
     &ResourceModule::<Template>::NEW,
