@@ -25,10 +25,11 @@ pub(crate) struct StaticEdges {
 
 impl StaticEdges {
     /// The edges of a play. `needs` that name nothing are reported.
-    pub(crate) fn new(play: &PlayDef, found: &mut Diagnostics) -> StaticEdges {
+    pub(crate) fn new(play: &PlayDef, whole: bool, found: &mut Diagnostics) -> StaticEdges {
         let count = play.handlers_from;
         let mut walk = Walk {
             play,
+            whole,
             found,
             edges: StaticEdges { before: vec![Vec::new(); count], own: vec![play.order == Order::Graph; count] },
         };
@@ -41,6 +42,8 @@ impl StaticEdges {
 
 struct Walk<'a> {
     play: &'a PlayDef,
+    /// Whether all of the play was understood: an id that is not there then does not exist.
+    whole: bool,
     found: &'a mut Diagnostics,
     edges: StaticEdges,
 }
@@ -137,7 +140,8 @@ impl Walk<'_> {
                     self.found.push(problem.at(*span, ""));
                 }
                 Some(tasks) => out.extend(tasks.into_iter().filter(|t| Some(*t) != from)),
-                None => self.unknown(id, *span),
+                None if self.whole => self.unknown(id, *span),
+                None => {}
             }
         }
         out.sort_unstable();

@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     arg::{Arg, from_arg},
-    diag::Diagnostic,
+    diag::{Diagnostic, Span},
     module::{Entity, Instance, Relations},
     plan::{FileRef, Loop},
-    playbook::{FileKind, Playbook, TaskDef, below},
+    playbook::{FileKind, Playbook, TaskDef, Use, candidates, diagnostic, template_options},
+    template::{TextKind, check_syntax, free_variables_of_file},
 };
 
 /// What is known of a task on the hosts that have the same values for what it reads.
@@ -25,6 +26,8 @@ pub(crate) struct Resolved {
     pub(crate) files: BTreeMap<String, Vec<FileRef>>,
     pub(crate) blobs: Vec<(String, PathBuf, u64)>,
     pub(crate) problems: Vec<Diagnostic>,
+    /// What template files read whose names were not known when the playbook was read.
+    pub(crate) uses: Vec<Use>,
 }
 
 /// The most entries that one `src` folder may have.
@@ -180,11 +183,14 @@ fn files(
         match source(playbook, cache, task, &name.text) {
             Ok(found) => {
                 out.blobs.extend(found.blobs.iter().cloned());
+                if src.has_template() && is_template(playbook, task) {
+                    rendered_name(playbook, task, &found, span, out);
+                }
                 out.files.insert(name.text, found.entries.clone());
             }
             Err(words) => {
                 let looked: Vec<String> =
-                    candidates(playbook, task, &name.text).iter().map(|p| format!("`{}`", p.display())).collect();
+                    places(playbook, task, &name.text).iter().map(|p| format!("`{}`", p.display())).collect();
                 let problem = Diagnostic::error("missing-file", words.to_string()).at(span, "");
                 out.problems.push(problem.note(format!("looked for {}", looked.join(", "))));
             }
@@ -192,23 +198,36 @@ fn files(
     }
 }
 
-/// Where Ansible looks for a file that a task names, in its order.
-pub(crate) fn candidates(playbook: &Playbook, task: &TaskDef, name: &str) -> Vec<PathBuf> {
-    let info = task.module.and_then(|m| playbook.modules.get(m.kind()));
-    let folder = if info.is_some_and(|i| i.has("_content")) { "templates" } else { "files" };
-    let mut out: Vec<PathBuf> = Vec::new();
-    for base in task.search.iter() {
-        for path in [below(&base.join(folder), name), below(base, name)] {
-            if !out.contains(&path) {
-                out.push(path);
-            }
-        }
+fn places(playbook: &Playbook, task: &TaskDef, name: &str) -> Vec<PathBuf> {
+    let folder = if is_template(playbook, task) { "templates" } else { "files" };
+    candidates(&task.search, folder, name)
+}
+
+fn is_template(playbook: &Playbook, task: &TaskDef) -> bool {
+    task.module.and_then(|m| playbook.modules.get(m.kind())).is_some_and(|i| i.has("_content"))
+}
+
+/// Checks a template that was not known when the playbook was read; what it reads is added to what the task reads.
+fn rendered_name(playbook: &Playbook, task: &TaskDef, found: &SourceFiles, span: Span, out: &mut Resolved) {
+    let Some((_, path, _)) = found.blobs.first() else { return };
+    let Some(text) = playbook.files.read(path).ok().and_then(|c| String::from_utf8(c).ok()) else {
+        let problem = Diagnostic::error("encoding", format!("the template `{}` is not UTF-8 text", path.display()));
+        out.problems.push(problem.at(span, ""));
+        return;
+    };
+    let Arg::Map(args) = &task.proto.args else { return };
+    let options = template_options(args);
+    for error in check_syntax(&text, &TextKind::File(options.clone()), &[]) {
+        let line = error.span.as_ref().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+        out.problems.push(diagnostic(&error, span).note(format!("in `{}`, line {line}", path.display())));
     }
-    out
+    for var in free_variables_of_file(&text, &options).unwrap_or_default() {
+        out.uses.push(Use { name: Arc::from(var.name), span, guarded: var.guarded });
+    }
 }
 
 fn source(playbook: &Playbook, cache: &Cache, task: &TaskDef, name: &str) -> Result<Arc<SourceFiles>, Arc<str>> {
-    let paths = candidates(playbook, task, name);
+    let paths = places(playbook, task, name);
     let found = paths.into_iter().find_map(|p| playbook.files.info(&p).map(|info| (p, info)));
     let Some((path, info)) = found else {
         return Err(Arc::from(format!("the file `{name}` does not exist on this machine")));

@@ -31,6 +31,8 @@ struct Building<'j, 'a> {
     accounts: Vec<Account>,
     access: Access,
     found: Diagnostics,
+    /// What is read besides what the playbook itself says.
+    more_reads: BTreeSet<Arc<str>>,
 }
 
 impl Job<'_> {
@@ -61,6 +63,7 @@ impl Job<'_> {
             accounts: Vec::new(),
             access: Access::default(),
             found: Diagnostics::new(),
+            more_reads: BTreeSet::new(),
         };
         for play in 0..self.playbook.plays.len() {
             if self.is_target(play, host) {
@@ -91,6 +94,7 @@ impl Building<'_, '_> {
             let one = self.resolved(index, at, task);
             if selected[at] {
                 self.found.extend(one.problems.iter().cloned());
+                self.rendered_reads(play, task, &one);
             }
             resolved.push(one);
             accounts.push(self.account(index, task));
@@ -99,6 +103,18 @@ impl Building<'_, '_> {
         self.found.extend(ordered.problems.iter().cloned());
         self.add(index, play, &resolved, accounts, &ordered);
         self.reach(play);
+    }
+
+    /// What template files read that only now have a name.
+    fn rendered_reads(&mut self, play: &PlayDef, task: &TaskDef, resolved: &Resolved) {
+        if resolved.uses.is_empty() {
+            return;
+        }
+        let reads = vars::closure(play, task.scope, &resolved.uses);
+        let mut found = std::mem::take(&mut self.found);
+        vars::check_reads(self.job.playbook, play, task, &reads, &self.names(), &mut HashSet::new(), &mut found);
+        self.found = found;
+        self.more_reads.extend(reads.into_iter().map(|r| r.name));
     }
 
     fn account(&mut self, play: usize, task: &TaskDef) -> Account {
@@ -195,9 +211,10 @@ impl Building<'_, '_> {
         let plays = self.job.playbook.plays.iter().enumerate().skip(index);
         plays.filter(|(at, _)| self.job.is_target(*at, &self.plan.host)).any(|(at, play)| {
             (at == index || play.gather_facts == Some(false))
-                && play.tasks.iter().zip(&self.job.selected[at]).filter(|(_, s)| **s).any(|(task, _)| {
-                    task.reads.iter().any(|r| !r.defined && magic::is_fact(&r.name) && !names.has(&r.name))
-                })
+                && (self.more_reads.iter().any(|n| magic::is_fact(n) && !names.has(n))
+                    || play.tasks.iter().zip(&self.job.selected[at]).filter(|(_, s)| **s).any(|(task, _)| {
+                        task.reads.iter().any(|r| !r.defined && magic::is_fact(&r.name) && !names.has(&r.name))
+                    }))
         })
     }
 
@@ -274,7 +291,7 @@ impl Building<'_, '_> {
             return std::mem::take(&mut self.inventory);
         }
         let mut keep: HashSet<&str> = HashSet::new();
-        let mut todo: Vec<Arc<str>> = read.iter().cloned().collect();
+        let mut todo: Vec<Arc<str>> = read.iter().chain(&self.more_reads).cloned().collect();
         let mut texts = Vec::new();
         while let Some(name) = todo.pop() {
             let Some((name, value)) = self.inventory.get_key_value(&*name) else { continue };

@@ -209,27 +209,46 @@ pub(crate) fn check_defined(
     names: &HostNames<'_>,
     found: &mut Diagnostics,
 ) {
-    let mut reported: HashSet<(Span, Arc<str>)> = HashSet::new();
+    let mut reported = HashSet::new();
     for (task, _) in play.tasks.iter().zip(selected).filter(|(_, s)| **s) {
-        for read in task.reads.iter().filter(|r| !r.guarded && !r.defined) {
-            let name: &str = &read.name;
-            if names.has(name) || is_known(playbook, task, name) || names.hides(&read.via) {
-                continue;
-            }
-            if !reported.insert((read.span, read.name.clone())) {
-                continue;
-            }
-            let message = format!("the variable `{name}` is not defined");
-            let mut problem = Diagnostic::error("undefined-variable", message).at(read.span, "");
-            if !read.via.is_empty() {
-                let via: Vec<&str> = read.via.iter().map(|(n, _)| &**n).collect();
-                problem = problem.also(task.span, format!("read through `{}` here", via.join("` and `")));
-            }
-            found.push(match nearest(playbook, play, task, names, name) {
-                Some(meant) => problem.suggest(read.span, meant.clone(), format!("did you mean `{meant}`?")),
-                None => problem,
-            });
+        check_reads(playbook, play, task, &task.reads, names, &mut reported, found);
+    }
+}
+
+/// The same for one task and some of what it reads.
+pub(crate) fn check_reads(
+    playbook: &Playbook,
+    play: &PlayDef,
+    task: &TaskDef,
+    reads: &[Read],
+    names: &HostNames<'_>,
+    reported: &mut HashSet<(Span, Arc<str>)>,
+    found: &mut Diagnostics,
+) {
+    if !playbook.whole {
+        return;
+    }
+    for read in reads.iter().filter(|r| !r.guarded && !r.defined) {
+        let name: &str = &read.name;
+        let known = names.has(name) || is_known(playbook, task, name) || names.hides(&read.via);
+        if known || task.tested.contains(name) || !reported.insert((read.span, read.name.clone())) {
+            continue;
         }
+        let mut problem =
+            Diagnostic::error("undefined-variable", format!("the variable `{name}` is not defined")).at(read.span, "");
+        if !read.via.is_empty() {
+            let via: Vec<&str> = read.via.iter().map(|(n, _)| &**n).collect();
+            problem = problem.also(task.span, format!("read through `{}` here", via.join("` and `")));
+        }
+        if name == "item" && task.proto.r#loop.is_none() {
+            found.push(problem.help("the task has no `loop`"));
+            continue;
+        }
+        let looped = task.proto.r#loop.as_ref().filter(|_| name == "item").map(|l| l.var.clone());
+        found.push(match looped.or_else(|| nearest(playbook, play, task, names, name)) {
+            Some(meant) => problem.suggest(read.span, meant.clone(), format!("did you mean `{meant}`?")),
+            None => problem,
+        });
     }
 }
 

@@ -143,17 +143,22 @@ impl ModuleInfo {
 
 impl Loader<'_> {
     /// Checks what a task's arguments say by themselves.
-    pub(crate) fn check_args(&mut self, used: &ModuleUse, info: &ModuleInfo) {
+    pub(crate) fn check_args(&mut self, used: &ModuleUse, info: &ModuleInfo, misnamed: Option<&[String]>) {
         let Some(module) = used.module else { return };
-        let missing: Vec<String> =
-            info.required.iter().filter(|r| !r.starts_with('_') && !used.args.contains_key(*r)).cloned().collect();
+        let is_misnamed = |name: &String| misnamed.is_some_and(|m| m.iter().any(|m| m == name || m == "*"));
+        let absent = info.required.iter().filter(|r| !r.starts_with('_') && !used.args.contains_key(*r));
+        let (excused, missing): (Vec<String>, Vec<String>) = absent.cloned().partition(is_misnamed);
         if !missing.is_empty() {
             let plural = if missing.len() == 1 { "argument" } else { "arguments" };
             let message = format!("`{}` needs the {plural} {}", used.kind, list(&missing));
             self.push(Diagnostic::error("missing-argument", message).at(used.word_span, ""));
         }
         let mut trial = Trial::new(&used.args, module, info);
-        let mut whole = missing.is_empty() && trial.invented.is_empty();
+        for name in excused.iter().chain(&missing) {
+            trial.args.insert(name.clone(), info.plausible(name));
+            trial.invented.push(name.clone());
+        }
+        let mut whole = misnamed.is_none() && trial.invented.is_empty();
         // The module's own reading stops at the first argument that does not fit: take it out, and read on.
         for _ in 0..=used.args.len() {
             let error = match module.instance(&Arg::Map(trial.args.clone())) {

@@ -1,9 +1,13 @@
 //! Checks over a whole play, and over the whole playbook, once everything is read.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     loader::Loader,
+    magic,
     model::{PlayDef, Playbook},
     read::templated,
 };
@@ -15,7 +19,7 @@ impl Loader<'_> {
         self.check_handlers(play);
         self.check_ids(play);
         crate::compile::note_reads(play);
-        let edges = crate::compile::StaticEdges::new(play, self.found);
+        let edges = crate::compile::StaticEdges::new(play, !self.gaps.files && !self.gaps.tasks, self.found);
         play.edges = edges;
     }
 
@@ -40,7 +44,7 @@ impl Loader<'_> {
             handlers.iter().flat_map(|h| h.proto.handler.iter().flat_map(|h| h.topics.iter().cloned())).collect();
         for task in tasks.iter().chain(handlers.iter()) {
             for (notified, span) in task.proto.notify.iter().zip(&task.notify_spans) {
-                if topics.iter().any(|t| matches(t, notified)) {
+                if self.gaps.files || self.gaps.tasks || topics.iter().any(|t| matches(t, notified)) {
                     continue;
                 }
                 let problem = Diagnostic::error("unknown-handler", format!("no handler is named `{notified}`"));
@@ -89,8 +93,26 @@ fn ends(text: &str) -> (&str, &str) {
     (&text[..start], &text[end.min(text.len())..])
 }
 
-/// Notes every name that is read anywhere.
-pub(crate) fn check_names(playbook: &mut Playbook, _found: &mut Diagnostics) {
+/// Notes every name that is read anywhere. A name that is nearly a fact's is most likely a slip.
+pub(crate) fn check_names(playbook: &mut Playbook, found: &mut Diagnostics) {
+    let written = playbook.plays.iter().flat_map(|p| p.tasks.iter().flat_map(|t| t.reads.iter()));
+    let mut seen = HashSet::new();
+    for read in written.filter(|r| !r.defined && magic::is_fact(&r.name) && !playbook.set_names.contains(&r.name)) {
+        let short = read.name.trim_start_matches("ansible_");
+        let inventory = read.name.starts_with("ansible_become") || read.name.starts_with("ansible_ssh");
+        if inventory
+            || magic::FACTS.contains(&short)
+            || read.name.as_ref() == "ansible_facts"
+            || !seen.insert(read.span)
+        {
+            continue;
+        }
+        if let Some(meant) = did_you_mean(short, magic::FACTS.iter().copied()) {
+            let meant = format!("ansible_{meant}");
+            let problem = Diagnostic::warning("unknown-fact", format!("`{}` is not a fact that is known", read.name));
+            found.push(problem.at(read.span, "").suggest(read.span, meant.clone(), format!("did you mean `{meant}`?")));
+        }
+    }
     let names = playbook.plays.iter().flat_map(|p| {
         let tasks = p.tasks.iter().flat_map(|t| t.uses.iter());
         let sets = p.scopes.iter().flat_map(|s| [&s.vars, &s.defaults]).chain([&p.vars, &p.defaults]);

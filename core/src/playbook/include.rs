@@ -74,6 +74,7 @@ impl Loader<'_> {
         let Some(name) = self.text(node, "the name of a file of tasks") else { return };
         let name = name.strip_prefix("file=").unwrap_or(&name);
         if templated(name) {
+            self.gaps.files = true;
             let problem = node.error("template", format!("the file of `{kind}` depends on variables"));
             self.push(
                 problem.help("name each file in a task of its own, with a `when` that says for which hosts it is"),
@@ -144,7 +145,7 @@ impl Loader<'_> {
         }
         for (k, v) in maps.into_iter().flatten().flatten() {
             match word(k) {
-                "name" | "role" => asked.name = self.fixed_role(kind, v),
+                "name" | "role" => asked.name = self.text(v, "a role's name").map(|n| (n, v.span)),
                 "tasks_from" => asked.tasks_from = self.fixed_text(v, "`tasks_from`").map(|f| (f, v.span)),
                 "vars_from" => asked.vars_from = self.fixed_text(v, "`vars_from`").map(|f| (f, v.span)),
                 "defaults_from" => asked.defaults_from = self.fixed_text(v, "`defaults_from`").map(|f| (f, v.span)),
@@ -161,11 +162,11 @@ impl Loader<'_> {
                 }
             }
         }
-        if asked.name.as_ref().is_some_and(|(n, _)| templated(n)) {
-            let problem = value.error("template", format!("the role of `{kind}` depends on variables"));
-            self.push(
-                problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"),
-            );
+        if let Some((_, span)) = asked.name.as_ref().filter(|(n, _)| templated(n)) {
+            self.gaps.files = true;
+            let problem = Diagnostic::error("template", format!("the role of `{kind}` depends on variables"));
+            let help = "name each role in a task of its own, with a `when` that says for which hosts it is";
+            self.push(problem.at(*span, "").help(help));
             return;
         }
         if asked.name.is_none() {
@@ -174,18 +175,6 @@ impl Loader<'_> {
             return;
         }
         self.role(asked, common, here);
-    }
-
-    fn fixed_role(&mut self, kind: &str, node: &Node) -> Option<(String, Span)> {
-        let name = self.text(node, "a role's name")?;
-        if templated(&name) {
-            let problem = node.error("template", format!("the role of `{kind}` depends on variables"));
-            self.push(
-                problem.help("name each role in a task of its own, with a `when` that says for which hosts it is"),
-            );
-            return Some((String::new(), node.span));
-        }
-        Some((name, node.span))
     }
 
     /// Notes a new namespace of ids within `outer`.

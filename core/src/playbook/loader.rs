@@ -33,8 +33,17 @@ pub(crate) struct Loader<'a> {
     pub(crate) modules: HashMap<&'static str, Arc<ModuleInfo>>,
     parsed: HashMap<PathBuf, Option<Arc<Node>>>,
     pub(crate) set_facts: BTreeSet<Arc<str>>,
-    /// Names that some `vars` or template defines for itself under any condition, for "did you mean".
+    pub(crate) gaps: Gaps,
     pub(crate) play: Building,
+}
+
+/// What is missing because something could not be read: a complaint that it is absent would be about our reading.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gaps {
+    /// Variables, handlers and ids may be anything: a file is missing or damaged.
+    pub(crate) files: bool,
+    /// Handlers and ids may be more: a task is not understood.
+    pub(crate) tasks: bool,
 }
 
 /// The play that is being read.
@@ -102,6 +111,7 @@ impl<'a> Loader<'a> {
             modules: HashMap::new(),
             parsed: HashMap::new(),
             set_facts: BTreeSet::new(),
+            gaps: Gaps::default(),
             play: Building::default(),
         }
     }
@@ -139,16 +149,20 @@ impl<'a> Loader<'a> {
             let problem = Diagnostic::error("vault", message)
                 .help("encrypt the values (`!vault`) instead of the file, or put the variables into the inventory");
             self.push(located(problem, asked, "named here"));
+            self.gaps.files = true;
             return None;
         }
         let file = match self.map.add_bytes(name.clone(), content) {
             Ok(file) => file,
             Err(problem) => {
                 self.push(*problem);
+                self.gaps.files = true;
                 return None;
             }
         };
-        let mut docs = yaml::parse(self.map, file, self.found).docs;
+        let parsed = yaml::parse(self.map, file, self.found);
+        self.gaps.files |= !parsed.whole;
+        let mut docs = parsed.docs;
         if docs.len() > 1 {
             let second = docs[1].span.head();
             let problem = Diagnostic::error("documents", format!("`{name}` holds more than one YAML document"));
@@ -174,6 +188,7 @@ impl<'a> Loader<'a> {
             },
         };
         self.push(located(problem, asked, "named here"));
+        self.gaps.files = true;
         None
     }
 

@@ -19,20 +19,14 @@ pub(crate) fn is_loop(key: &str) -> bool {
 }
 
 impl Loader<'_> {
-    /// Reads a loop with its control.
-    pub(crate) fn read_loop(
-        &mut self,
-        key: &Node,
-        value: &Node,
-        control: Option<&Node>,
-        uses: &mut Vec<Use>,
-    ) -> Option<Loop> {
+    /// Reads a loop with its control; one that is wrong is empty.
+    pub(crate) fn read_loop(&mut self, key: &Node, value: &Node, control: Option<&Node>, uses: &mut Vec<Use>) -> Loop {
         let name = word(key);
         self.templates(value, uses);
         let over = match (&value.kind, name) {
             (Kind::Seq(_), "with_dict") => {
                 self.push(value.expected("a mapping"));
-                return None;
+                Arg::List(Vec::new())
             }
             (Kind::Map(_), "with_dict") | (Kind::Seq(_), _) => self.arg(value),
             (Kind::Scalar(s), _) if templated(&s.text) => Arg::Template(s.text.clone()),
@@ -50,21 +44,28 @@ impl Loader<'_> {
                     );
                 }
                 self.push(problem);
-                return None;
+                Arg::List(Vec::new())
             }
         };
         let mut out = Loop {
             over,
             flatten: matches!(name, "with_items" | "with_flattened"),
             dict: name == "with_dict",
-            var: "item".into(),
-            index_var: None,
-            label: None,
+            ..no_items()
         };
         if let Some(control) = control {
             self.loop_control(control, &mut out, uses);
         }
-        Some(out)
+        out
+    }
+
+    /// What stands for a loop that is not supported, so that its variable is known.
+    pub(crate) fn refused_loop(&mut self, control: Option<&Node>) -> Loop {
+        let mut out = no_items();
+        if let Some(control) = control {
+            self.loop_control(control, &mut out, &mut Vec::new());
+        }
+        out
     }
 
     fn loop_control(&mut self, control: &Node, out: &mut Loop, uses: &mut Vec<Use>) {
@@ -97,4 +98,8 @@ impl Loader<'_> {
         self.push(value.error("variable-name", format!("`{name}` is not a name for a variable")));
         None
     }
+}
+
+fn no_items() -> Loop {
+    Loop { over: Arg::List(Vec::new()), flatten: false, dict: false, var: "item".into(), index_var: None, label: None }
 }

@@ -28,7 +28,7 @@ mod words;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-pub(crate) use files::below;
+pub(crate) use analysis::{candidates, diagnostic, template_options};
 pub use files::{FileInfo, FileKind, Files};
 pub use model::{Become, Flag, Order, PlayDef, Playbook, TaskDef};
 pub(crate) use model::{Item, Use, VarSet};
@@ -42,8 +42,8 @@ use loader::Loader;
 /// Reads playbooks with everything that they import.
 ///
 /// Roles are looked for in `roles/` beside the playbook, then in `roles_path`. Every problem goes into `found`, every text that
-/// was read into `map`; problems that depend on a host are found by [`crate::compile`]. What is returned is usable only if
-/// there were no errors.
+/// was read into `map`. Problems that depend on a host are found by [`crate::compile`], also for a playbook with errors, so that all
+/// are shown at once; its plans must not be used then.
 pub fn load(
     paths: &[PathBuf],
     files: Arc<dyn Files>,
@@ -59,10 +59,11 @@ pub fn load(
     }
     let mut set_names: BTreeSet<Arc<str>> = std::mem::take(&mut loader.set_facts);
     let modules = std::mem::take(&mut loader.modules);
+    let whole = !loader.gaps.files;
     for play in &plays {
         set_names.extend(play.registered.iter().cloned());
     }
-    let mut playbook = Playbook { plays, files, registry, modules, set_names, read_names: BTreeSet::new() };
+    let mut playbook = Playbook { plays, files, modules, whole, set_names, read_names: BTreeSet::new() };
     check::check_names(&mut playbook, found);
     playbook
 }

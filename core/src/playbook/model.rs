@@ -9,12 +9,7 @@ use std::{
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::{
-    arg::Arg,
-    diag::Span,
-    module::{Module, Registry},
-    plan,
-};
+use crate::{arg::Arg, diag::Span, module::Module, plan};
 
 use super::{files::Files, module::ModuleInfo};
 
@@ -25,8 +20,9 @@ pub struct Playbook {
     /// The plays, in order, imported playbooks in their place.
     pub plays: Vec<PlayDef>,
     pub(crate) files: Arc<dyn Files>,
-    pub(crate) registry: Registry,
     pub(crate) modules: HashMap<&'static str, Arc<ModuleInfo>>,
+    /// Whether everything could be read: a name that is not there then does not exist.
+    pub(crate) whole: bool,
     /// Every name that a task sets on the host: registered results and `set_fact`.
     pub(crate) set_names: BTreeSet<Arc<str>>,
     /// Every variable name that some template reads, itself or through other variables of the playbook.
@@ -100,10 +96,9 @@ pub(crate) struct VarSet {
     pub(crate) defs: HashMap<Arc<str>, VarDef>,
 }
 
-/// Where a variable was written, and what its value reads.
+/// What a variable's value reads.
 #[derive(Debug, Clone)]
 pub(crate) struct VarDef {
-    pub(crate) span: Span,
     pub(crate) uses: Arc<Vec<Use>>,
 }
 
@@ -211,6 +206,8 @@ pub struct TaskDef {
     pub(crate) uses: Vec<Use>,
     /// What the arguments alone read.
     pub(crate) arg_uses: Vec<Use>,
+    /// Names that its conditions test with `is defined`: it runs only where they exist.
+    pub(crate) tested: BTreeSet<String>,
     /// Everything it reads, itself or through variables of the playbook.
     pub(crate) reads: Vec<crate::compile::Read>,
     /// What its arguments and its loop read.

@@ -124,6 +124,7 @@ impl Loader<'_> {
             args: IndexMap::new(),
             spans: HashMap::new(),
             uses: Vec::new(),
+            wrong: None,
         };
         match &value.kind {
             Kind::Map(entries) => entries.iter().for_each(|(k, v)| self.argument(&mut reading, k, v)),
@@ -155,7 +156,7 @@ impl Loader<'_> {
             uses: reading.uses,
         };
         match info {
-            Some(info) => self.check_args(&out, &info),
+            Some(info) => self.check_args(&out, &info, reading.wrong.as_deref()),
             None => self.check_meta(&out),
         }
         Some(out)
@@ -167,7 +168,8 @@ impl Loader<'_> {
         let name = reading.canonical(written);
         let known = reading.names.contains(&name) || (reading.kind == "set_fact" && !written.is_empty());
         if !known {
-            self.push(reading.unknown(written, key.span));
+            let problem = reading.unknown(written, key.span);
+            self.push(problem);
             return;
         }
         if let Some((before, _)) = reading.spans.get(&name) {
@@ -206,6 +208,7 @@ impl Loader<'_> {
         let tokens = match split(text) {
             Ok(tokens) => tokens,
             Err(at) => {
+                reading.wrong.get_or_insert_default().push("*".into());
                 let span = value.inner_span(self.map, at..at + 1);
                 self.push(Diagnostic::error("quotes", "a quote that is not closed").at(span, ""));
                 return;
@@ -226,7 +229,9 @@ impl Loader<'_> {
             }
             let span = value.inner_span(self.map, token.start..token.end);
             if !known && reading.kind != "set_fact" {
-                self.push(reading.unknown(name, span));
+                let named = value.inner_span(self.map, token.start..token.start + name.len());
+                let problem = reading.unknown(name, named);
+                self.push(problem);
                 continue;
             }
             reading.spans.insert(canonical.clone(), (span, span));
@@ -235,6 +240,7 @@ impl Loader<'_> {
         let (Some(first), Some(last)) = (left.first(), left.last()) else { return };
         let Some(free) = reading.free_form else {
             let span = value.inner_span(self.map, first.start..first.end);
+            reading.wrong.get_or_insert_default().push("*".into());
             let message = format!("`{}` takes no free text", word(key));
             let problem = Diagnostic::error("free-form", message).at(span, "expected `argument=value`");
             self.push(problem.help("write the arguments as a mapping below the module's word"));
@@ -281,6 +287,8 @@ struct Reading {
     args: IndexMap<String, Arg>,
     spans: HashMap<String, (Span, Span)>,
     uses: Vec<Use>,
+    /// What was given under a wrong name and is not counted as missing: the names that were meant, `*` for any.
+    wrong: Option<Vec<String>>,
 }
 
 impl Reading {
@@ -288,12 +296,17 @@ impl Reading {
         self.aliases.iter().find(|(alias, _)| *alias == written).map_or(written, |(_, name)| name).to_owned()
     }
 
-    fn unknown(&self, written: &str, span: Span) -> Diagnostic {
+    fn unknown(&mut self, written: &str, span: Span) -> Diagnostic {
+        let wrong = self.wrong.get_or_insert_default();
         let message = format!("`{}` has no argument `{written}`", self.kind);
         let problem = Diagnostic::error("unknown-argument", message);
         let candidates = self.names.iter().map(String::as_str).chain(self.aliases.iter().map(|(a, _)| *a));
         match did_you_mean(written, candidates) {
-            Some(meant) => problem.at(span, "").suggest(span, meant, format!("did you mean `{meant}`?")),
+            Some(meant) => {
+                let name = self.aliases.iter().find(|(a, _)| *a == meant).map_or(meant, |(_, name)| name);
+                wrong.push(name.to_owned());
+                problem.at(span, "").suggest(span, meant, format!("did you mean `{meant}`?"))
+            }
             None => problem.at(span, "").help(format!("it has {}", list(&self.names))),
         }
     }

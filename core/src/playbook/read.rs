@@ -186,11 +186,12 @@ impl Loader<'_> {
         if super::magic::READ_ONLY.contains(&name) {
             let problem = Diagnostic::warning("magic-variable", format!("`{name}` is set by rectify itself"));
             self.push(problem.at(key.span, "this value is not seen by templates"));
+            return;
         }
         let mut uses = Vec::new();
         self.templates(value, &mut uses);
         set.values.insert(name.to_owned(), value.to_json());
-        set.defs.insert(Arc::from(name), VarDef { span: key.span, uses: Arc::new(uses) });
+        set.defs.insert(Arc::from(name), VarDef { uses: Arc::new(uses) });
     }
 
     /// Every template in a value is checked, and what it reads noted.

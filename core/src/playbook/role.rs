@@ -210,6 +210,7 @@ impl Loader<'_> {
     }
 
     fn missing_role(&mut self, name: &str, span: Span, here: &Here) {
+        self.gaps.files = true;
         let mut folders = vec![below(&self.play.dir, "roles")];
         folders.extend(here.role.iter().filter_map(|r| r.path.parent()).map(Path::to_path_buf));
         folders.extend(self.roles_path.iter().cloned());
@@ -238,6 +239,7 @@ impl Loader<'_> {
         let paths = [name.to_owned(), format!("{name}.yml"), format!("{name}.yaml"), format!("{name}.json")];
         let found = paths.iter().map(|p| below(&folder, p)).find(|p| self.is_file(p));
         if let (None, Some((name, span))) = (&found, from) {
+            self.gaps.files = true;
             let message = format!("the role has no `{part}/{name}`");
             let problem = Diagnostic::error("missing-file", message).at(*span, "");
             self.push(problem.note(format!("looked for `{}` and the same with .yml", below(&folder, name).display())));

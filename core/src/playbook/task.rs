@@ -50,6 +50,7 @@ impl Loader<'_> {
         let mut own = Own::default();
         let mut modules: Vec<(&Node, &Node)> = Vec::new();
         let control = node.get("loop_control");
+        let mut refused = false;
         for (key, value) in self.entries(node, "a task") {
             let name = word(key);
             if here.handlers && matches!(name, "id" | "needs") {
@@ -59,6 +60,10 @@ impl Loader<'_> {
             } else if keys::alternative(name).is_some()
                 || (name.starts_with("with_") && self.registry.find(name).is_none())
             {
+                refused |= keys::alternative(name).is_some();
+                if name.starts_with("with_") {
+                    own.looped = Some((self.refused_loop(control), value.span));
+                }
                 self.unknown_key(key, place);
             } else {
                 modules.push((key, value));
@@ -66,7 +71,14 @@ impl Loader<'_> {
         }
         self.check_own(node, &own);
         let uses = std::mem::take(&mut common.uses);
-        let Some(module) = self.pick_module(node, &modules, own.args.as_ref(), place) else { return };
+        if modules.is_empty() && refused {
+            self.gaps.tasks = true;
+            return;
+        }
+        let Some(module) = self.pick_module(node, &modules, own.args.as_ref(), place) else {
+            self.gaps.tasks = true;
+            return;
+        };
         self.finish(node, here, common, own, module, uses);
     }
 
@@ -103,7 +115,7 @@ impl Loader<'_> {
                 if own.looped.is_some() {
                     self.push(key.error("two-loops", format!("a second loop (`{name}`) in one task")));
                 }
-                own.looped = self.read_loop(key, value, control, uses).map(|l| (l, value.span));
+                own.looped = Some((self.read_loop(key, value, control, uses), value.span));
             }
             _ => return false,
         }
@@ -154,10 +166,13 @@ impl Loader<'_> {
         uses.extend(module.uses.iter().cloned());
         let span = common.name.as_ref().map_or(module.word_span, |(_, span)| *span);
         let name = common.name.map_or_else(|| module.word.clone(), |(name, _)| name);
+        self.template_file(&module, here, &mut uses);
         let retry = own.retry();
         let handler = here
             .handlers
             .then(|| plan::Handler { topics: topics(&name, here.role.as_ref().map(|r| r.name.as_str()), own.listen) });
+        let tested = all.when.iter().flat_map(|e| crate::template::defined_when_true(&e.text).unwrap_or_default());
+        let tested = tested.collect();
         let proto = plan::Task {
             id: TaskId(0),
             name,
@@ -200,6 +215,7 @@ impl Loader<'_> {
             notify_spans: all.notify.iter().map(|(_, s)| *s).collect(),
             uses,
             arg_uses: module.uses,
+            tested,
             reads: Vec::new(),
             arg_reads: Vec::new(),
             src_reads: Vec::new(),

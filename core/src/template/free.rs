@@ -4,7 +4,7 @@ use super::check::{TextKind, compile};
 use super::error::{ErrorKind, TemplateError};
 use super::ir::{Arg, Cmp, Code, Const, Expr, Kind, Macro, Stmt, Target};
 use super::lower::unknown_name;
-use super::{calls, filters, predicates};
+use super::{TemplateOptions, calls, filters, predicates};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,6 +34,14 @@ pub fn free_variables(text: &str) -> Result<Vec<FreeVar>, TemplateError> {
 /// If the text does not parse; the error's span lies in `text`.
 pub fn free_variables_of_expression(text: &str) -> Result<Vec<FreeVar>, TemplateError> {
     Ok(scan(&*compile(text, &TextKind::Condition)?).free())
+}
+
+/// The variables that a template file reads, in order of appearance.
+///
+/// # Errors
+/// If the text does not parse; the error's span lies in `text`.
+pub fn free_variables_of_file(text: &str, options: &TemplateOptions) -> Result<Vec<FreeVar>, TemplateError> {
+    Ok(scan(&*compile(text, &TextKind::File(options.clone()))?).free())
 }
 
 /// The variables that exist for certain where a condition holds: those that it tests with `is defined`.

@@ -39,7 +39,7 @@ mod unit_test;
 pub use check::{TextKind, check_syntax};
 pub use data::{Data, TaskRef, Trust};
 pub use error::{ErrorKind, TemplateError};
-pub use free::{FreeVar, defined_when_true, free_variables, free_variables_of_expression};
+pub use free::{FreeVar, defined_when_true, free_variables, free_variables_of_expression, free_variables_of_file};
 pub use vars::Vars;
 
 use error::{R, Stop};

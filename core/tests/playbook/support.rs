@@ -39,15 +39,13 @@ pub(crate) fn options() -> CompileOptions {
 impl Read {
     /// Everything that is wrong, over all hosts, as a person sees it.
     pub(crate) fn problems(mut self, options: CompileOptions) -> String {
-        if !self.found.has_errors() {
-            let mut found = Diagnostics::new();
-            let job = Job::new(&self.playbook, &self.inventory, options, &mut found);
-            match job.compile_all() {
-                Ok(plans) => found.extend(plans.into_iter().flat_map(|p| p.warnings)),
-                Err(problems) => found.extend(problems),
-            }
-            self.found.extend(found);
+        let mut found = Diagnostics::new();
+        let job = Job::new(&self.playbook, &self.inventory, options, &mut found);
+        match job.compile_all() {
+            Ok(plans) => found.extend(plans.into_iter().flat_map(|p| p.warnings)),
+            Err(problems) => found.extend(problems),
         }
+        self.found.extend(found);
         render(&self.map, &self.found, false)
     }
 
