@@ -81,7 +81,7 @@ impl Connector {
             let known = target.host_keys.algorithms(&target.filed_as());
             let mut again = true;
             loop {
-                let (handshake, turn) = self.handshake(jumps, target, gate, &preferred(&known)).await?;
+                let (handshake, turn) = self.handshake(jumps, target, gate, &preferred(&known, target)).await?;
                 let mut session = Session::new(handshake, target);
                 match auth::log_in(&mut session, target, &self.0.keys).await {
                     Ok(()) => {
@@ -155,15 +155,19 @@ async fn attempt(
         .map_err(|_| Failure::Timeout { doing: format!("connecting to {place}"), after })??;
 
     let switch = CancellationToken::new();
+    // Whoever gives this up half-way must not leave the library's task waiting for the peer.
+    let unfinished = switch.clone().drop_guard();
     let (tell, closed) = watch::channel(None);
     let client = Client { gate, closed: tell };
     let config = Arc::new(config(target, preferred.clone()));
     let exchanged = timeout_at(deadline, connect_stream(config, Guarded::new(Box::new(stream), &switch), client)).await;
     let doing = format!("exchanging keys with {place}");
     match exchanged {
-        Ok(Ok(handle)) => Ok(Handshake { handle, closed, switch, proxy }),
+        Ok(Ok(handle)) => {
+            unfinished.disarm();
+            Ok(Handshake { handle, closed, switch, proxy })
+        }
         Err(_) => {
-            switch.cancel();
             Err(Failure::Timeout { doing: format!("waiting for the SSH banner and key exchange of {place}"), after })
         }
         Ok(Err(error)) => {
@@ -219,17 +223,30 @@ fn config(target: &Target, preferred: Preferred) -> Config {
 }
 
 /// AES-GCM first, which is the fastest with AES instructions; host keys that are on file first; certificates welcome.
-pub(crate) fn preferred(known: &[String]) -> Preferred {
+pub(crate) fn preferred(known: &[String], target: &Target) -> Preferred {
     use russh::cipher::{AES_128_CTR, AES_192_CTR, AES_256_CTR, AES_256_GCM, CHACHA20_POLY1305};
+    let allowed = |name: &str| target.host_key_algorithms.as_ref().and_then(|all| all.iter().position(|a| a == name));
+    let limited = target.host_key_algorithms.is_some();
     let mut keys: Vec<Algorithm> = host_key_algorithms();
+    let mut certificates = keys.clone();
+    if limited {
+        keys.retain(|key| allowed(key.as_str()).is_some());
+        keys.sort_by_key(|key| allowed(key.as_str()));
+        certificates.retain(|key| allowed(&certified(key)).is_some());
+        certificates.sort_by_key(|key| allowed(&certified(key)));
+    }
     // Stable: what is on file comes first, otherwise the order stays.
     keys.sort_by_key(|key| !known.iter().any(|name| family(name) == family(key.as_str())));
-    let certificates = host_key_algorithms();
+    let compression = match target.compression {
+        // OpenSSH offers zlib under this name only.
+        true => vec![russh::compression::ZLIB_LEGACY, russh::compression::NONE],
+        false => vec![russh::compression::NONE],
+    };
     Preferred {
         key: keys.into(),
         host_key_certificates: certificates.into(),
         cipher: vec![AES_256_GCM, CHACHA20_POLY1305, AES_256_CTR, AES_192_CTR, AES_128_CTR].into(),
-        compression: vec![russh::compression::NONE].into(),
+        compression: compression.into(),
         ..Preferred::DEFAULT
     }
 }
@@ -247,6 +264,17 @@ pub(crate) fn host_key_algorithms() -> Vec<Algorithm> {
     ]
 }
 
+/// The name of an algorithm's form with a certificate.
+fn certified(algorithm: &Algorithm) -> String {
+    format!("{}-cert-v01@openssh.com", algorithm.as_str())
+}
+
+/// The names of all host key algorithms, with and without certificates, best first.
+pub(crate) fn host_key_names() -> Vec<String> {
+    let all = host_key_algorithms();
+    all.iter().map(certified).chain(all.iter().map(|a| a.as_str().to_owned())).collect()
+}
+
 /// The key type behind an algorithm's name: all RSA signatures are made with the one `ssh-rsa` key.
 pub(crate) fn family(name: &str) -> &str {
     let name = name.strip_suffix("-cert-v01@openssh.com").unwrap_or(name);
@@ -259,16 +287,25 @@ mod tests {
 
     #[test]
     fn a_key_type_on_file_is_asked_for_first_and_the_others_stay() {
-        let asked: Vec<String> = preferred(&["ssh-rsa".to_owned()]).key.iter().map(ToString::to_string).collect();
+        let mut target = Target::new("h", 22, "u", Arc::new(super::super::tests_support::TrustAll));
+        let asked: Vec<String> =
+            preferred(&["ssh-rsa".to_owned()], &target).key.iter().map(ToString::to_string).collect();
         assert_eq!(asked[..3], ["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]);
         assert_eq!(asked.len(), host_key_algorithms().len());
-        assert_eq!(preferred(&[]).key[0], Algorithm::Ed25519);
+        assert_eq!(preferred(&[], &target).key[0], Algorithm::Ed25519);
+        target.host_key_algorithms = Some(vec!["rsa-sha2-256".to_owned(), "ssh-ed25519".to_owned()]);
+        let limited = preferred(&[], &target);
+        let asked: Vec<String> = limited.key.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (asked, limited.host_key_certificates.len()),
+            (vec!["rsa-sha2-256".to_owned(), "ssh-ed25519".to_owned()], 0)
+        );
     }
 
     #[test]
     fn aes_gcm_and_no_delay() {
         let target = Target::new("h", 22, "u", Arc::new(super::super::tests_support::TrustAll));
-        let config = config(&target, preferred(&[]));
+        let config = config(&target, preferred(&[], &target));
         assert!(config.nodelay && config.keepalive_interval.is_some());
         assert_eq!(config.preferred.cipher[0].as_ref(), "aes256-gcm@openssh.com");
     }

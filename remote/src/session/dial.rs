@@ -1,10 +1,15 @@
 //! From a target to a byte stream: TCP, or a proxy command.
 
-use std::{io, net::SocketAddr, process::Stdio, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    process::Stdio,
+    time::Duration,
+};
 
 use tokio::{
     io::AsyncReadExt,
-    net::{TcpStream, lookup_host},
+    net::{TcpSocket, TcpStream, lookup_host},
     process::Command,
     task::JoinSet,
     time::sleep,
@@ -12,7 +17,7 @@ use tokio::{
 
 use super::{
     stream::{Duplex, QuickAck},
-    target::Target,
+    target::{Family, Target},
 };
 use crate::{Failure, text::Tail, text::clean};
 
@@ -24,19 +29,23 @@ pub(crate) async fn tcp(target: &Target) -> Result<Box<dyn Duplex>, Failure> {
     let place = target.place();
     let found = lookup_host((target.address.as_str(), target.port)).await;
     let addresses: Vec<SocketAddr> = match found {
-        Ok(found) => found.collect(),
+        Ok(found) => found.filter(|address| wanted(address, target)).collect(),
         Err(error) => {
             return Err(Failure::Dns { name: target.address.clone(), reason: dns_reason(&error) });
         }
     };
     if addresses.is_empty() {
-        return Err(Failure::Dns { name: target.address.clone(), reason: "it has no address".to_owned() });
+        return Err(Failure::Dns {
+            name: target.address.clone(),
+            reason: "it has no address of the wanted kind".to_owned(),
+        });
     }
     let mut attempts = JoinSet::new();
+    let bind = target.bind;
     for (i, address) in addresses.into_iter().enumerate() {
         attempts.spawn(async move {
             sleep(NEXT_ADDRESS * u32::try_from(i).unwrap_or(u32::MAX)).await;
-            TcpStream::connect(address).await.map_err(|e| (address, e))
+            dial(address, bind).await.map_err(|e| (address, e))
         });
     }
     let mut reasons = Vec::new();
@@ -50,6 +59,22 @@ pub(crate) async fn tcp(target: &Target) -> Result<Box<dyn Duplex>, Failure> {
         }
     }
     Err(refused(&place, &reasons.join("; ")))
+}
+
+fn wanted(address: &SocketAddr, target: &Target) -> bool {
+    let family = match target.family {
+        Family::Any => true,
+        Family::V4 => address.is_ipv4(),
+        Family::V6 => address.is_ipv6(),
+    };
+    family && target.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())
+}
+
+async fn dial(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(bind) = bind else { return TcpStream::connect(address).await };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind(SocketAddr::new(bind, 0))?;
+    socket.connect(address).await
 }
 
 fn refused(place: &str, reason: &str) -> Failure {

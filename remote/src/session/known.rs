@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What to do with a key that nothing is known about (`StrictHostKeyChecking`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Unknown {
     /// Refuse it.
     Refuse,

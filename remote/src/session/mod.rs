@@ -4,6 +4,7 @@ mod auth;
 pub(crate) mod channel;
 mod connect;
 mod dial;
+mod from_config;
 mod handler;
 mod host_key;
 mod jump;
@@ -22,9 +23,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::{
     connect::Connector,
+    from_config::{Overrides, TargetError, Targets},
     host_key::HostKey,
     known::{KnownHostsJudge, Unknown},
-    target::{Ask, AskNobody, BoxFuture, BoxedHostKeys, HostKeys, Identity, Target, Timeouts},
+    target::{Ask, AskNobody, BoxFuture, BoxedHostKeys, Family, HostKeys, Identity, Target, Timeouts},
 };
 use self::{connect::Handshake, handler::Client};
 use crate::{Failure, text::clean};

@@ -35,7 +35,7 @@ impl Connector {
 
     async fn scan_one(&self, target: &Target, kind: &str) -> Result<Option<HostKey>, RemoteError> {
         let slot = Arc::new(Mutex::new(None));
-        let all = preferred(&[]);
+        let all = preferred(&[], target);
         let only: Vec<_> = all.key.iter().filter(|a| family(a.as_str()) == kind).cloned().collect();
         let asked = Preferred { key: only.into(), host_key_certificates: Vec::new().into(), ..all };
         let outcome = self.handshake(&target.jumps, target, || Gate::Collect(Arc::clone(&slot)), &asked).await;

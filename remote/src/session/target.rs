@@ -1,6 +1,6 @@
 //! Where to connect, as whom, with what, and by which way.
 
-use std::{fmt, future::Future, path::Path, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, net::IpAddr, path::Path, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use super::host_key::HostKey;
 use crate::{HostKeyRefusal, Secret, known_hosts};
@@ -39,6 +39,25 @@ pub struct Target {
     pub host_keys: BoxedHostKeys,
     /// The name to look up host keys under instead of `address` and `port` (`HostKeyAlias`).
     pub host_key_alias: Option<String>,
+    /// The host key algorithms that may be used, best first (`HostKeyAlgorithms`); `None` for the usual ones.
+    pub host_key_algorithms: Option<Vec<String>>,
+    /// Which kind of addresses to connect to (`AddressFamily`).
+    pub family: Family,
+    /// The local address to connect from (`BindAddress`).
+    pub bind: Option<IpAddr>,
+    /// Whether to compress (`Compression`).
+    pub compression: bool,
+}
+
+/// Which kind of addresses to connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Any.
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
 }
 
 /// A private key file.
@@ -124,6 +143,10 @@ impl Target {
             timeouts: Timeouts::default(),
             host_keys,
             host_key_alias: None,
+            host_key_algorithms: None,
+            family: Family::Any,
+            bind: None,
+            compression: false,
         }
     }
 

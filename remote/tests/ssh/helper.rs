@@ -98,3 +98,20 @@ async fn a_host_that_is_not_there_is_told_apart_from_a_name_that_is_not() {
         connector().connect(&Target { address: "no-such-host.invalid".to_owned(), ..target }).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Dns, "{error}");
 }
+
+#[tokio::test]
+async fn compression_a_local_address_and_limits_on_host_keys_are_honoured() {
+    let sshd = Sshd::with(Setup { config: "Compression yes", ..Setup::default() });
+    let target = Target {
+        compression: true,
+        bind: Some("127.0.0.2".parse().unwrap()),
+        host_key_algorithms: Some(vec!["rsa-sha2-512".to_owned()]),
+        ..sshd.with_key()
+    };
+    let session = connector().connect(&target).await.unwrap();
+    let mut exchange = exchange::over(session, &start(&sshd.at("bin"))).await.unwrap();
+    exchange.receiver.receive().await.unwrap().unwrap();
+    assert_eq!(exchange.receiver.receive().await.unwrap().unwrap(), "the plan");
+    let v6 = Target { family: rectify_remote::session::Family::V6, ..target };
+    assert_eq!(connector().connect(&v6).await.unwrap_err().kind(), Kind::Dns);
+}
