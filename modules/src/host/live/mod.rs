@@ -41,8 +41,8 @@ use self::{
 
 /// The machine that this process runs on.
 ///
-/// Every look is at the machine as it is now: what is remembered (accounts, packages, units) is remembered only as long as
-/// its source has not changed. All methods may be called from several threads; who orders writes is the engine.
+/// Every look is at the machine as it is now: what is remembered (accounts, packages) is remembered only as long as its source
+/// has not changed, units for a second at most. All methods may be called from several threads; who orders writes is the engine.
 pub struct Live {
     blobs: Blobs,
     processes: Processes,

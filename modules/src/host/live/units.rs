@@ -1,12 +1,14 @@
 //! systemd units, by way of systemctl(1).
 //!
 //! Asking costs a process. So every unit that was ever asked for is asked for again in one go when the first of them is
-//! needed after a change; and anything that may touch units (a file, a package, a command) forgets all answers.
+//! needed after a change; and anything that may touch units (a file, a package, a command) forgets all answers. A service can
+//! end by itself at any time, so an answer counts for a second at most.
 
 use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rectify_core::module::{Command, HostError, HostResult, Unit, UnitAction};
@@ -32,9 +34,12 @@ const SUFFIXES: [&str; 11] = [
     ".scope",
 ];
 
-/// What was answered: `None` for a unit that was asked for, with an answer that does not hold any more.
+/// How long an answer counts.
+const COUNTS: Duration = Duration::from_secs(1);
+
+/// What was answered, and when: `None` for a unit that was asked for, with an answer that does not hold any more.
 #[derive(Default)]
-pub(super) struct Cache(Mutex<BTreeMap<String, Option<Unit>>>);
+pub(super) struct Cache(Mutex<BTreeMap<String, Option<(Instant, Unit)>>>);
 
 impl Cache {
     /// Forgets all answers.
@@ -50,15 +55,15 @@ pub(super) fn unit(live: &Live, name: &str) -> HostResult<Unit> {
     let name = full_name(name)?;
     booted()?;
     let mut cache = live.units.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(Some(unit)) = cache.get(&name) {
+    let counts = |answer: &Option<(Instant, Unit)>| answer.as_ref().is_some_and(|(then, _)| then.elapsed() < COUNTS);
+    if let Some(Some((_, unit))) = cache.get(&name).filter(|a| counts(a)) {
         return Ok(unit.clone());
     }
     if name.contains("@.") {
         // A template is no unit; systemctl shows only its file.
         return template(live, &name);
     }
-    let mut names: Vec<String> =
-        cache.iter().filter(|(_, unit)| unit.is_none()).map(|(name, _)| name.clone()).collect();
+    let mut names: Vec<String> = cache.iter().filter(|(_, a)| !counts(a)).map(|(name, _)| name.clone()).collect();
     if !names.contains(&name) {
         names.push(name.clone());
     }
@@ -68,8 +73,9 @@ pub(super) fn unit(live: &Live, name: &str) -> HostResult<Unit> {
         other => other?,
     };
     let found = units.iter().find(|u| u.name == name).cloned();
+    let now = Instant::now();
     for unit in units {
-        cache.insert(unit.name.clone(), Some(unit));
+        cache.insert(unit.name.clone(), Some((now, unit)));
     }
     found.ok_or_else(|| HostError::Program {
         program: format!("systemctl show {name}"),
@@ -208,5 +214,38 @@ mod tests {
         for name in ["", "-x", "*", "a b", "a\nb", "a/b"] {
             assert!(full_name(name).is_err(), "{name:?}");
         }
+    }
+
+    /// Recorded with systemd 252: an alias, one that is not there, one made from an init script.
+    const SHOWN: &str = "Id=ssh.service
+LoadState=loaded
+ActiveState=activating
+SubState=auto-restart
+UnitFileState=enabled
+NeedDaemonReload=yes
+
+Id=nosuch.service
+LoadState=not-found
+ActiveState=inactive
+SubState=dead
+UnitFileState=
+NeedDaemonReload=no
+
+Id=sysvthing.service
+LoadState=loaded
+ActiveState=inactive
+SubState=dead
+UnitFileState=generated
+NeedDaemonReload=no
+";
+
+    #[test]
+    fn answers_for_several_are_told_apart() {
+        let names = ["sshd.service", "nosuch.service", "sysvthing.service"].map(String::from);
+        let units = parse(&names, SHOWN);
+        assert_eq!(units[0].name, "sshd.service", "an alias keeps the name it was asked for by");
+        assert_eq!((units[0].active.as_str(), units[0].sub.as_str()), ("activating", "auto-restart"));
+        assert!(units[0].needs_reload && units[0].exists() && !units[1].exists());
+        assert_eq!((units[1].file.as_str(), units[2].file.as_str()), ("", "generated"));
     }
 }

@@ -175,10 +175,9 @@ fn satisfied(db: &PackageDb, spec: &PackageSpec, same: impl Fn(&InstalledPackage
     match (&spec.version, db.installed(&spec.name)) {
         (None, Some(package)) => package.status == PackageStatus::Installed,
         (Some(version), Some(package)) => package.status == PackageStatus::Installed && same(package, version),
-        (None, None) => db
-            .packages
-            .values()
-            .any(|p| p.status == PackageStatus::Installed && p.provides.iter().any(|provided| *provided == spec.name)),
+        (None, None) => {
+            db.packages.values().any(|p| p.status == PackageStatus::Installed && p.provides.contains(&spec.name))
+        }
         (Some(_), None) => false,
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use rectify_core::module::{HostError, Operate, WriteAttrs};
 use rustix::io::Errno;
 
-use super::{live, names, root};
+use super::{assert_passed, live, names, root};
 
 /// Tells a copy of this test program that it is the one to be killed, and where to write.
 const VICTIM: &str = "RECTIFY_TEST_VICTIM";
@@ -73,7 +73,7 @@ fn a_full_disk_and_a_read_only_one_leave_the_old_file() {
     unshare.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]).arg(disk.path());
     unshare.arg(inner.get_program()).args(inner.get_args()).env(MOUNTS, disk.path());
     let output = unshare.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_passed(&output);
 }
 
 fn full_and_read_only(disk: &Path) {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod files;
+mod packages;
 mod replace;
 mod root;
 mod run;
@@ -26,4 +27,11 @@ fn names(dir: &std::path::Path) -> Vec<String> {
         std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort_unstable();
     names
+}
+
+/// Asserts that a copy of this test program ran its one test, and that it passed.
+fn assert_passed(output: &std::process::Output) {
+    let said = [output.stdout.as_slice(), &output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use rectify_core::module::{GroupChange, Observe, Operate, Owner, UserChange};
 
-use super::{live, root};
+use super::{assert_passed, live, root};
 
 const INSIDE: &str = "RECTIFY_TEST_ETC";
 
@@ -26,8 +26,7 @@ fn accounts_are_made_changed_and_removed() {
     unshare.args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"]).arg(dir.path());
     unshare.arg(std::env::current_exe().unwrap()).args(["--exact", "--nocapture", TEST]).env(INSIDE, "1");
     let output = unshare.output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    assert_passed(&output);
 }
 
 fn in_a_private_etc() {

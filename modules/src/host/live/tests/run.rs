@@ -85,6 +85,7 @@ fn another_account_has_its_own_groups_and_none_of_ours() {
     let mut command = sh("id -u; id -g; id -G; echo $HOME");
     command.user = Some("nobody".into());
     if !root("running as another account") {
+        command.user = Some("root".into());
         assert!(live().probe(&command).unwrap_err().to_string().contains("needs root"));
         return;
     }
