@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -61,8 +62,8 @@ pub(crate) struct Building {
     pub(crate) tasks: Vec<TaskDef>,
     pub(crate) handlers: Vec<TaskDef>,
     pub(crate) registered: BTreeSet<Arc<str>>,
-    /// Roles that ran already, by what would make a second run the same.
-    pub(crate) roles_done: BTreeSet<String>,
+    /// Roles that were read already, by what would make a second use the same: the conditions around each use, and its tasks.
+    pub(crate) roles_done: HashMap<String, Vec<(BTreeSet<String>, Range<usize>)>>,
     pub(crate) handlers_of: BTreeSet<PathBuf>,
 }
 

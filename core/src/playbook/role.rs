@@ -1,6 +1,7 @@
 //! Roles in Ansible's folder layout.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -102,9 +103,11 @@ impl Loader<'_> {
         let again = asked.again
             || meta.as_ref().and_then(|m| m.get("allow_duplicates")).and_then(Node::to_bool).unwrap_or(false);
         let same = fingerprint(&path, &asked, &common);
-        if !self.play.roles_done.insert(same) && !again {
+        if !again && self.ran_before(&same, &common, here) {
             return;
         }
+        let first = self.play.tasks.len();
+        let around: BTreeSet<String> = here.inherited.when.iter().map(|e| e.text.clone()).collect();
         let defaults = self.role_vars(&path, "defaults", asked.defaults_from.as_ref());
         let vars = self.role_vars(&path, "vars", asked.vars_from.as_ref());
         self.play.defaults.extend(&defaults);
@@ -132,6 +135,24 @@ impl Loader<'_> {
             }
             None => {}
         }
+        let tasks = first..self.play.tasks.len();
+        self.play.roles_done.entry(same).or_default().push((around, tasks));
+    }
+
+    /// Whether the role was used before in the same way, and ran whenever it would run here; its tasks then get the tags of this use.
+    fn ran_before(&mut self, same: &str, common: &Common, here: &Here) -> bool {
+        let around: BTreeSet<String> = here.inherited.when.iter().map(|e| e.text.clone()).collect();
+        let known = self.play.roles_done.get(same).into_iter().flatten();
+        let Some((_, tasks)) = known.into_iter().find(|(outer, _)| outer.is_subset(&around)) else { return false };
+        let tags: Vec<&String> = here.inherited.tags.iter().chain(&common.tags).collect();
+        for task in &mut self.play.tasks[tasks.clone()] {
+            for tag in &tags {
+                if !task.proto.tags.contains(tag) {
+                    task.proto.tags.push((*tag).clone());
+                }
+            }
+        }
+        true
     }
 
     fn enter_role(&mut self, here: &Here, mut common: Common, role: RoleHere, asked: &RoleAsked, span: Span) -> Here {

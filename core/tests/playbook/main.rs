@@ -4,6 +4,9 @@
 
 mod disk;
 mod modules;
+mod order;
+mod plans;
+mod precedence;
 mod support;
 
 use std::{fs, path::Path};
