@@ -45,7 +45,7 @@ pub(crate) fn account(
     names: &HostNames<'_>,
     options: &CompileOptions,
     known: &Static,
-) -> Result<Account, Diagnostic> {
+) -> Result<Account, Box<Diagnostic>> {
     let var = |name: &str| names.extra.get(name).or_else(|| names.inventory.get(name));
     let asked: &Become = &task.r#become;
     let on = match (var("ansible_become").and_then(truth), &asked.on) {
@@ -54,9 +54,8 @@ pub(crate) fn account(
         (None, Some(asked)) => match (flag(asked, known), asked) {
             (Some(on), _) => on,
             (None, Flag::Template(_, span)) => {
-                return Err(Diagnostic::error("dynamic-become", "`become` depends on what only the host knows")
-                    .at(*span, "")
-                    .help("use a variable of the playbook or the inventory"));
+                let problem = Diagnostic::error("dynamic-become", "`become` depends on what only the host knows");
+                return Err(Box::new(problem.at(*span, "").help("use a variable of the playbook or the inventory")));
             }
             (None, Flag::Fixed(_)) => false,
         },

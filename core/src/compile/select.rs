@@ -17,27 +17,24 @@ impl Selection {
     /// Whether a task with these tags is run, by Ansible's rules.
     pub fn takes(&self, tags: &[String]) -> bool {
         let has = |tag: &str| tags.iter().any(|t| t == tag);
-        let always = has("always");
-        let never = has("never");
+        let (always, never) = (has("always"), has("never"));
         let named = |list: &[String]| list.iter().any(|wanted| has(wanted));
         let asked = |list: &[String], word: &str| list.iter().any(|l| l == word);
-        let mut takes = if self.tags.is_empty() {
+        // `always` protects from everything but being named itself.
+        let kept = always && !asked(&self.skip_tags, "always");
+        let taken = if self.tags.is_empty() {
             !never
         } else {
-            always && !asked(&self.skip_tags, "always")
-                || named(&self.tags)
+            kept || named(&self.tags)
                 || (asked(&self.tags, "all") && !never)
                 || (asked(&self.tags, "tagged") && !tags.is_empty() && !never)
                 || (asked(&self.tags, "untagged") && tags.is_empty())
         };
-        let skips = named(&self.skip_tags)
-            || (asked(&self.skip_tags, "all") && !(always && !asked(&self.skip_tags, "always")))
+        let skipped = named(&self.skip_tags)
+            || (asked(&self.skip_tags, "all") && !kept)
             || (asked(&self.skip_tags, "tagged") && !tags.is_empty())
             || (asked(&self.skip_tags, "untagged") && tags.is_empty());
-        if skips {
-            takes = false;
-        }
-        takes
+        taken && !skipped
     }
 
     /// For every task of a play, whether it is run; handlers always are. `started` says whether the task to start at was met, in
@@ -94,7 +91,8 @@ mod tests {
 
     #[test]
     fn tags_select_as_in_ansible() {
-        let cases: &[(&[&str], &[&str], &[&str], bool)] = &[
+        type Case = (&'static [&'static str], &'static [&'static str], &'static [&'static str], bool);
+        let cases: &[Case] = &[
             (&[], &[], &[], true),
             (&[], &[], &["never"], false),
             (&[], &[], &["a", "never"], false),

@@ -122,7 +122,7 @@ impl Building<'_, '_> {
         match become_user::account(task, &self.names(), &self.job.options, &known) {
             Ok(account) => account,
             Err(problem) => {
-                self.found.push(problem);
+                self.found.push(*problem);
                 None
             }
         }

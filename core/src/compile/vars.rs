@@ -25,8 +25,11 @@ pub(crate) struct Read {
     /// The playbook defines it.
     pub(crate) defined: bool,
     /// The variables through which it is read, and whether each is a role's default.
-    pub(crate) via: Vec<(Arc<str>, bool)>,
+    pub(crate) via: Via,
 }
+
+/// Variables through which another is read, outermost first, and whether each is a role's default.
+type Via = Vec<(Arc<str>, bool)>;
 
 /// Where a play defines a name for a task, strongest first: its scopes, the play, role defaults.
 pub(crate) fn definition<'p>(play: &'p PlayDef, scope: Option<usize>, name: &str) -> Option<(&'p VarSet, bool)> {
@@ -148,7 +151,7 @@ fn is_loop_var(task: &TaskDef, name: &str) -> bool {
 pub(crate) fn closure(play: &PlayDef, scope: Option<usize>, uses: &[Use]) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::new();
     let mut index: HashMap<Arc<str>, usize> = HashMap::new();
-    let mut todo: Vec<(Use, Vec<(Arc<str>, bool)>)> = uses.iter().rev().map(|u| (u.clone(), Vec::new())).collect();
+    let mut todo: Vec<(Use, Via)> = uses.iter().rev().map(|u| (u.clone(), Vec::new())).collect();
     while let Some((one, via)) = todo.pop() {
         if let Some(at) = index.get(&one.name) {
             let read = &mut reads[*at];

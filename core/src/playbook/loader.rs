@@ -63,9 +63,12 @@ pub(crate) struct Building {
     pub(crate) handlers: Vec<TaskDef>,
     pub(crate) registered: BTreeSet<Arc<str>>,
     /// Roles that were read already, by what would make a second use the same: the conditions around each use, and its tasks.
-    pub(crate) roles_done: HashMap<String, Vec<(BTreeSet<String>, Range<usize>)>>,
+    pub(crate) roles_done: HashMap<String, Vec<RoleDone>>,
     pub(crate) handlers_of: BTreeSet<PathBuf>,
 }
+
+/// A use of a role: the conditions around it, and its tasks.
+pub(crate) type RoleDone = (BTreeSet<String>, Range<usize>);
 
 /// Where the reader is: what holds for everything that is read from here on.
 #[derive(Clone, Default)]
