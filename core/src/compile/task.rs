@@ -86,7 +86,10 @@ impl Building<'_, '_> {
             return;
         }
         let mut found = std::mem::take(&mut self.found);
-        vars::check_defined(self.job.playbook, play, selected, &self.names(), &mut found);
+        let mut check = vars::Check::new(self.job, play, self.names());
+        for (task, _) in play.tasks.iter().zip(selected).filter(|(_, s)| **s) {
+            check.reads(task, &task.reads, &mut found);
+        }
         self.found = found;
         let mut resolved: Vec<Arc<Resolved>> = Vec::with_capacity(play.tasks.len());
         let mut accounts: Vec<Account> = Vec::with_capacity(play.tasks.len());
@@ -112,7 +115,7 @@ impl Building<'_, '_> {
         }
         let reads = vars::closure(play, task.scope, &resolved.uses);
         let mut found = std::mem::take(&mut self.found);
-        vars::check_reads(self.job.playbook, play, task, &reads, &self.names(), &mut HashSet::new(), &mut found);
+        vars::Check::new(self.job, play, self.names()).reads(task, &reads, &mut found);
         self.found = found;
         self.more_reads.extend(reads.into_iter().map(|r| r.name));
     }

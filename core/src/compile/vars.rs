@@ -204,54 +204,85 @@ fn is_known(playbook: &Playbook, task: &TaskDef, name: &str) -> bool {
         || is_loop_var(task, name)
 }
 
-/// Reports what the tasks of a play read and a host does not have.
-pub(crate) fn check_defined(
-    playbook: &Playbook,
-    play: &PlayDef,
-    selected: &[bool],
-    names: &HostNames<'_>,
-    found: &mut Diagnostics,
-) {
-    let mut reported = HashSet::new();
-    for (task, _) in play.tasks.iter().zip(selected).filter(|(_, s)| **s) {
-        check_reads(playbook, play, task, &task.reads, names, &mut reported, found);
-    }
+/// Looks for what tasks read and a host does not have.
+pub(crate) struct Check<'a, 'j> {
+    pub(crate) job: &'a Job<'j>,
+    pub(crate) play: &'a PlayDef,
+    pub(crate) names: HostNames<'a>,
+    reported: HashSet<(Span, Arc<str>)>,
+    /// Variables of the inventory whose values were looked into.
+    looked: HashSet<Arc<str>>,
 }
 
-/// The same for one task and some of what it reads.
-pub(crate) fn check_reads(
-    playbook: &Playbook,
-    play: &PlayDef,
-    task: &TaskDef,
-    reads: &[Read],
-    names: &HostNames<'_>,
-    reported: &mut HashSet<(Span, Arc<str>)>,
-    found: &mut Diagnostics,
-) {
-    if !playbook.whole {
-        return;
+impl<'a, 'j> Check<'a, 'j> {
+    pub(crate) fn new(job: &'a Job<'j>, play: &'a PlayDef, names: HostNames<'a>) -> Self {
+        Check { job, play, names, reported: HashSet::new(), looked: HashSet::new() }
     }
-    for read in reads.iter().filter(|r| !r.guarded && !r.defined) {
-        let name: &str = &read.name;
-        let known = names.has(name) || is_known(playbook, task, name) || names.hides(&read.via);
-        if known || task.tested.contains(name) || !reported.insert((read.span, read.name.clone())) {
-            continue;
+
+    /// Reports what a task reads and the host does not have.
+    pub(crate) fn reads(&mut self, task: &TaskDef, reads: &[Read], found: &mut Diagnostics) {
+        if !self.job.playbook.whole {
+            return;
         }
-        let mut problem =
-            Diagnostic::error("undefined-variable", format!("the variable `{name}` is not defined")).at(read.span, "");
+        for read in reads {
+            let name: &str = &read.name;
+            if self.names.hides(&read.via) {
+                continue;
+            }
+            if self.names.has(name) {
+                self.inventory_value(task, &read.name, read.span, found);
+                continue;
+            }
+            let known = read.guarded || read.defined || is_known(self.job.playbook, task, name);
+            if known || task.tested.contains(name) || !self.reported.insert((read.span, read.name.clone())) {
+                continue;
+            }
+            let problem = Diagnostic::error("undefined-variable", format!("the variable `{name}` is not defined"));
+            let problem = self.explained(task, read, problem.at(read.span, ""));
+            found.push(problem);
+        }
+    }
+
+    fn explained(&self, task: &TaskDef, read: &Read, mut problem: Diagnostic) -> Diagnostic {
+        let name: &str = &read.name;
         if !read.via.is_empty() {
             let via: Vec<&str> = read.via.iter().map(|(n, _)| &**n).collect();
             problem = problem.also(task.span, format!("read through `{}` here", via.join("` and `")));
         }
         if name == "item" && task.proto.r#loop.is_none() {
-            found.push(problem.help("the task has no `loop`"));
-            continue;
+            return problem.help("the task has no `loop`");
         }
         let looped = task.proto.r#loop.as_ref().filter(|_| name == "item").map(|l| l.var.clone());
-        found.push(match looped.or_else(|| nearest(playbook, play, task, names, name)) {
+        match looped.or_else(|| nearest(self.job.playbook, self.play, task, &self.names, name)) {
             Some(meant) => problem.suggest(read.span, meant.clone(), format!("did you mean `{meant}`?")),
             None => problem,
-        });
+        }
+    }
+
+    /// What the value of a variable of the inventory reads must be there as well.
+    fn inventory_value(&mut self, task: &TaskDef, name: &Arc<str>, span: Span, found: &mut Diagnostics) {
+        let mut todo = vec![name.clone()];
+        while let Some(name) = todo.pop() {
+            if self.names.extra.contains_key(&*name) || !self.looked.insert(name.clone()) {
+                continue;
+            }
+            // Other hosts' variables are read one by one, if at all.
+            let Some(value) = self.names.inventory.get(&*name).filter(|_| &*name != "hostvars") else { continue };
+            let mut texts = Vec::new();
+            super::render::texts(value, &mut texts);
+            for text in texts {
+                for (inner, guarded) in self.job.cache.names_in(text).iter() {
+                    let defined = definition(self.play, task.scope, inner).is_some();
+                    if self.names.has(inner) {
+                        todo.push(inner.clone());
+                    } else if !guarded && !defined && !is_known(self.job.playbook, task, inner) {
+                        let message = format!("the variable `{inner}` is not defined");
+                        let problem = Diagnostic::error("undefined-variable", message).at(span, "");
+                        found.push(problem.note(format!("the inventory's value of `{name}` reads it")));
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -78,6 +78,11 @@ impl ModuleInfo {
         }
     }
 
+    /// Whether any name is an argument (`set_fact`).
+    pub(crate) fn is_open(&self) -> bool {
+        self.schema.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false))
+    }
+
     fn inject(&self, args: &mut IndexMap<String, Arg>) {
         if self.has("_files") {
             let entry = json!([{"below": "", "sha256": "0".repeat(64), "mode": 0o644}]);

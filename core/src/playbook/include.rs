@@ -107,6 +107,9 @@ impl Loader<'_> {
 
     /// Reads a file of tasks as a sequence within `here`.
     pub(crate) fn task_file(&mut self, path: &std::path::Path, asked: Span, common: Common, here: &Here) {
+        if self.is_full(asked) {
+            return;
+        }
         if let Some(problem) = cycle(here, path, asked) {
             self.push(problem);
             return;

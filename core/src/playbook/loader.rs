@@ -21,6 +21,8 @@ use crate::{
 
 /// Imports within imports, roles within roles: more is a mistake.
 pub(crate) const MAX_DEPTH: usize = 64;
+/// The most blocks, imports and uses of roles in one play: imports that import each other twice double with each step.
+const MAX_GROUPS: usize = 20_000;
 /// The largest file of a playbook that is read, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -43,6 +45,8 @@ pub(crate) struct Loader<'a> {
 pub(crate) struct Gaps {
     /// Variables, handlers and ids may be anything: a file is missing or damaged.
     pub(crate) files: bool,
+    /// Variables may be anything: a task sets some whose names only the host knows.
+    pub(crate) names: bool,
     /// Handlers and ids may be more: a task is not understood.
     pub(crate) tasks: bool,
 }
@@ -56,6 +60,8 @@ pub(crate) struct Building {
     pub(crate) role_vars: VarSet,
     pub(crate) scopes: Vec<ScopeDef>,
     pub(crate) groups: Vec<Group>,
+    /// [`Loader::is_full`] was reported.
+    pub(crate) overfull: bool,
     /// How many namespaces of ids there are, and the one around each.
     pub(crate) spaces: usize,
     pub(crate) space_parents: Vec<usize>,
@@ -202,6 +208,19 @@ impl<'a> Loader<'a> {
 
     pub(crate) fn is_folder(&self, path: &Path) -> bool {
         self.files.info(path).is_some_and(|i| i.kind == FileKind::Folder)
+    }
+
+    /// Whether a play has grown beyond reason; reported, and nothing more is read into it.
+    pub(crate) fn is_full(&mut self, asked: Span) -> bool {
+        if self.play.groups.len() < MAX_GROUPS {
+            return false;
+        }
+        if !std::mem::replace(&mut self.play.overfull, true) {
+            let message = format!("more than {MAX_GROUPS} imports, blocks and roles in one play");
+            self.push(Diagnostic::error("play-size", message).at(asked, "the next would be this one"));
+            self.gaps.files = true;
+        }
+        true
     }
 
     /// Adds a sequence within the one at `here`, and returns `here` within it.

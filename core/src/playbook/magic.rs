@@ -10,7 +10,6 @@ pub(crate) const READ_ONLY: &[&str] = &[
     "ansible_play_hosts_all",
     "ansible_play_name",
     "ansible_version",
-    "environment",
     "group_names",
     "groups",
     "hostvars",

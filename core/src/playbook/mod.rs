@@ -59,7 +59,7 @@ pub fn load(
     }
     let mut set_names: BTreeSet<Arc<str>> = std::mem::take(&mut loader.set_facts);
     let modules = std::mem::take(&mut loader.modules);
-    let whole = !loader.gaps.files;
+    let whole = !loader.gaps.files && !loader.gaps.names;
     for play in &plays {
         set_names.extend(play.registered.iter().cloned());
     }

@@ -21,7 +21,7 @@ pub struct Playbook {
     pub plays: Vec<PlayDef>,
     pub(crate) files: Arc<dyn Files>,
     pub(crate) modules: HashMap<&'static str, Arc<ModuleInfo>>,
-    /// Whether everything could be read: a name that is not there then does not exist.
+    /// Whether all names of variables are known: one that is not there then does not exist.
     pub(crate) whole: bool,
     /// Every name that a task sets on the host: registered results and `set_fact`.
     pub(crate) set_names: BTreeSet<Arc<str>>,

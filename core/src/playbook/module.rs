@@ -119,6 +119,7 @@ impl Loader<'_> {
             kind: module.map_or("meta", |m| m.kind()),
             free_form: module.map_or(Some("cmd"), |m| m.free_form()),
             aliases: module.map_or(&[], |m| m.aliases()),
+            open: info.as_ref().is_some_and(|i| i.is_open()),
             names: info.as_ref().map_or_else(|| vec!["cmd".into()], |i| i.names.clone()),
             expressions: module.into_iter().flat_map(|m| m.expressions().iter().copied()).collect(),
             args: IndexMap::new(),
@@ -145,6 +146,7 @@ impl Loader<'_> {
         if reading.kind == "set_fact" {
             let names = reading.args.keys().filter(|k| *k != "cacheable").map(|k| Arc::from(k.as_str()));
             self.set_facts.extend(names);
+            self.gaps.names |= reading.args.keys().any(|k| templated(k));
         }
         let out = ModuleUse {
             word: word(key).to_owned(),
@@ -166,7 +168,7 @@ impl Loader<'_> {
     fn argument(&mut self, reading: &mut Reading, key: &Node, value: &Node) {
         let written = word(key);
         let name = reading.canonical(written);
-        let known = reading.names.contains(&name) || (reading.kind == "set_fact" && !written.is_empty());
+        let known = reading.names.contains(&name) || (reading.open && !written.is_empty());
         if !known {
             let problem = reading.unknown(written, key.span);
             self.push(problem);
@@ -228,7 +230,7 @@ impl Loader<'_> {
                 continue;
             }
             let span = value.inner_span(self.map, token.start..token.end);
-            if !known && reading.kind != "set_fact" {
+            if !known && !reading.open {
                 let named = value.inner_span(self.map, token.start..token.start + name.len());
                 let problem = reading.unknown(name, named);
                 self.push(problem);
@@ -279,6 +281,8 @@ impl Loader<'_> {
 }
 
 struct Reading {
+    /// Any name is an argument.
+    open: bool,
     kind: &'static str,
     free_form: Option<&'static str>,
     aliases: &'static [(&'static str, &'static str)],

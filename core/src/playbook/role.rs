@@ -90,6 +90,9 @@ impl Loader<'_> {
     /// Reads a role as a sequence within `here`.
     pub(crate) fn role(&mut self, asked: RoleAsked, common: Common, here: &Here) {
         let Some((name, span)) = asked.name.clone() else { return };
+        if self.is_full(span) {
+            return;
+        }
         let Some(path) = self.find_role(&name, here) else {
             self.missing_role(&name, span, here);
             return;

@@ -2,7 +2,7 @@
 
 use super::{
     keys::{self, Place},
-    loader::{Here, Loader, MAX_DEPTH},
+    loader::{Here, Loader},
     model::{Become, Flag, Group, Inherited, Use, VarSet},
     read::word,
 };
@@ -43,7 +43,10 @@ impl Common {
             "name" => {
                 if !value.is_null() {
                     self.name = loader.text(value, "a name").map(|n| (n, value.span));
-                    loader.template(value, &mut Vec::new());
+                    // A name that cannot be rendered is shown as it is written.
+                    let mut uses = Vec::new();
+                    loader.template(value, &mut uses);
+                    self.uses.extend(uses.into_iter().map(|u| Use { guarded: true, ..u }));
                 }
             }
             "when" => self.when = loader.conditions("when", value, &mut self.uses),
@@ -127,10 +130,6 @@ impl Loader<'_> {
     }
 
     fn block(&mut self, entries: &[(Node, Node)], key: &Node, list: &Node, here: &Here) {
-        if here.trail.len() + here.inherited.when.len() > 16 * MAX_DEPTH {
-            self.push(key.error("depth", "blocks within blocks too deep"));
-            return;
-        }
         let mut common = Common::default();
         for (k, value) in entries {
             if word(k) != "block" && !common.key(self, k, value) {

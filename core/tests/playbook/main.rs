@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod disk;
+mod fuzz;
 mod modules;
 mod order;
 mod plans;
