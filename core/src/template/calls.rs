@@ -112,9 +112,22 @@ fn range(ev: &Ev<'_>, args: Args) -> R<V> {
 }
 
 fn dict(ev: &Ev<'_>, args: Args) -> R<V> {
-    let empty = V::map(IndexMap::new());
-    super::methods::call_value(ev, empty.clone(), "update", args)?;
-    Ok(empty)
+    let mut map = IndexMap::new();
+    for term in &args.pos {
+        match ev.known(term.clone())? {
+            V::Map(m) => map.extend(m.entries()),
+            pairs => {
+                for pair in ev.iter(&pairs)? {
+                    let pair = ev.iter(&pair)?;
+                    let [k, v] = pair.as_slice() else { return fail("`dict` needs a dictionary or pairs") };
+                    map.insert(k.key()?, v.clone());
+                }
+            }
+        }
+    }
+    map.extend(args.named.into_iter().map(|(k, v)| (Key::Str(k), v)));
+    ev.spend(map.len() as u64 * 4)?;
+    Ok(V::map(map))
 }
 
 fn namespace(ev: &Ev<'_>, args: Args) -> R<V> {

@@ -62,6 +62,7 @@ fn of(v: &V) -> &'static [&'static str] {
         V::Tuple(_) => &["count", "index"],
         V::Map(_) => DICT,
         V::Time(_) => TIME,
+        V::Delta(_) => &["total_seconds"],
         _ => &[],
     }
 }
@@ -77,8 +78,10 @@ pub(crate) fn exists(v: &V, name: &str) -> bool {
 
 /// `object.name(args)`.
 pub(crate) fn call(ev: &Ev<'_>, receiver: V, name: &str, args: Args, source: &Expr) -> R<V> {
-    if let V::Undef(_) | V::Unknown(_) = receiver {
-        return ev.attr(&receiver, name, source);
+    match &receiver {
+        V::Undef(_) => return Ok(receiver),
+        V::Unknown(u) => return Err(u.stop()),
+        _ => {}
     }
     if !exists(&receiver, name) {
         let value = ev.attr(&receiver, name, source)?;
@@ -110,6 +113,7 @@ pub(crate) fn call_value(ev: &Ev<'_>, receiver: V, name: &str, args: Args) -> R<
             "timestamp" => Ok(V::Float(super::pytime::timestamp(t))),
             _ => Ok(V::str(super::pytime::isoformat(t, 'T'))),
         },
+        V::Delta(d) => Ok(V::Float(*d as f64 / 1e6)),
         other => fail(format!("a {} has no method `{name}`", other.type_name())),
     }
 }

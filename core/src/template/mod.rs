@@ -34,6 +34,10 @@ mod vars;
 mod yaml;
 
 #[cfg(test)]
+mod golden_test;
+#[cfg(test)]
+mod law_test;
+#[cfg(test)]
 mod unit_test;
 
 pub use check::{TextKind, check_syntax};
@@ -245,7 +249,11 @@ impl Engine {
     /// As for [`Engine::render_value`], and [`ErrorKind::NotBoolean`].
     pub fn eval_condition(&self, expression: &str, vars: &Vars) -> Result<Tri, TemplateError> {
         let ev = Ev::for_condition(self, vars);
-        match ev.condition(expression) {
+        let result = ev.condition(expression);
+        let noted = ev.taken_unknown();
+        ev.note_unknown(&noted.iter().copied().collect::<Vec<_>>());
+        match result {
+            Ok(_) if !noted.is_empty() => Ok(Tri::Unknown(noted.into_iter().collect())),
             Ok(true) => Ok(Tri::True),
             Ok(false) => Ok(Tri::False),
             Err(stop) => match settle(Err(stop), &ev)? {

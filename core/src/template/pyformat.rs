@@ -87,7 +87,7 @@ pub(crate) fn percent(ev: &Ev<'_>, format: &str, values: &V) -> R<V> {
             's' => V::str(ev.text(&value)?),
             'r' | 'a' => {
                 let mut repr = String::new();
-                ev.repr(&value, &mut repr, 0)?;
+                ev.repr(&value, &mut repr)?;
                 V::str(repr)
             }
             'd' | 'i' | 'u' => match &value {
@@ -151,7 +151,7 @@ fn format_into(ev: &Ev<'_>, template: &str, args: &Args, auto: &mut usize, depth
                 let mut value = field_value(ev, path, args, auto)?;
                 if conversion == "r" {
                     let mut repr = String::new();
-                    ev.repr(&value, &mut repr, 0)?;
+                    ev.repr(&value, &mut repr)?;
                     value = V::str(repr);
                 } else if conversion == "s" {
                     value = V::str(ev.text(&value)?);

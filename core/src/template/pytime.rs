@@ -96,3 +96,31 @@ pub(crate) fn strptime(text: &str, format: &str) -> R<DateTime> {
         (Err(e), _) => fail(format!("the time `{text}` does not have the format `{format}`: {e}")),
     }
 }
+
+const DAY: i64 = 86_400_000_000;
+
+/// Days, seconds and microseconds, the last two never negative.
+pub(crate) fn delta_parts(d: i64) -> (i64, i64, i64) {
+    let rest = d.rem_euclid(DAY);
+    (d.div_euclid(DAY), rest / 1_000_000, rest % 1_000_000)
+}
+
+/// Python's `str(timedelta)`.
+pub(crate) fn delta_text(d: i64) -> String {
+    let (days, seconds, micro) = delta_parts(d);
+    let mut out = match days {
+        0 => String::new(),
+        1 | -1 => format!("{days} day, "),
+        n => format!("{n} days, "),
+    };
+    out.push_str(&format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60));
+    if micro > 0 {
+        out.push_str(&format!(".{micro:06}"));
+    }
+    out
+}
+
+/// The microseconds from `b` to `a`.
+pub(crate) fn difference(a: &DateTime, b: &DateTime) -> i64 {
+    i64::try_from(a.duration_since(*b).as_micros()).unwrap_or(0)
+}

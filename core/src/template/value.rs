@@ -29,6 +29,8 @@ pub(crate) enum V {
     Map(MapRef),
     Omit,
     Time(jiff::civil::DateTime),
+    /// The difference of two times, in microseconds.
+    Delta(i64),
     Call(Rc<Callable>),
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct Undef {
     pub(crate) via: Vec<String>,
     /// Where it was looked for, in the text at hand.
     pub(crate) span: Option<std::ops::Range<usize>>,
+    /// The missing `else` of an inline `if`: nothing, where it is printed among other text.
+    pub(crate) quiet: bool,
 }
 
 /// A value that a rehearsal does not have.
@@ -143,6 +147,10 @@ impl ListRef {
 
     pub(crate) fn same(&self, other: &ListRef) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
+            || match (&*self.0.borrow(), &*other.0.borrow()) {
+                (ListRepr::Shared(a), ListRepr::Shared(b)) => Arc::ptr_eq(a, b),
+                _ => false,
+            }
     }
 }
 
@@ -199,6 +207,10 @@ impl MapRef {
 
     pub(crate) fn same(&self, other: &MapRef) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
+            || match (&*self.0.borrow(), &*other.0.borrow()) {
+                (MapRepr::Shared(a), MapRepr::Shared(b)) => Arc::ptr_eq(a, b),
+                _ => false,
+            }
     }
 }
 
@@ -235,7 +247,7 @@ impl V {
     }
 
     pub(crate) fn undef(message: impl Into<String>) -> V {
-        V::Undef(Rc::new(Undef { message: message.into(), help: None, via: Vec::new(), span: None }))
+        V::Undef(Rc::new(Undef { message: message.into(), help: None, via: Vec::new(), span: None, quiet: false }))
     }
 
     /// The type as Python names it.
@@ -253,6 +265,7 @@ impl V {
             V::Map(_) => "dict",
             V::Omit => "Omit",
             V::Time(_) => "datetime",
+            V::Delta(_) => "timedelta",
             V::Call(c) => c.type_name(),
         }
     }
@@ -270,6 +283,7 @@ impl V {
             V::List(l) => l.len() != 0,
             V::Tuple(t) => !t.is_empty(),
             V::Map(m) => m.len() != 0,
+            V::Delta(d) => *d != 0,
             V::Omit | V::Time(_) | V::Call(_) => true,
         })
     }
@@ -343,7 +357,7 @@ impl Undef {
     /// The same with a place.
     pub(crate) fn located(&self, span: &std::ops::Range<usize>) -> V {
         let (message, help, via) = (self.message.clone(), self.help.clone(), self.via.clone());
-        V::Undef(Rc::new(Undef { message, help, via, span: Some(span.clone()) }))
+        V::Undef(Rc::new(Undef { message, help, via, span: Some(span.clone()), quiet: self.quiet }))
     }
 
     pub(crate) fn stop(&self) -> Stop {

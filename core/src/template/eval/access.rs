@@ -32,6 +32,16 @@ impl Ev<'_> {
                 _ if methods::exists(object, name) => method(object, name),
                 _ => missing_key(object, name, Some(source)),
             }),
+            V::Delta(d) => {
+                let (days, seconds, micro) = crate::template::pytime::delta_parts(*d);
+                Ok(match name {
+                    "days" => V::Int(i128::from(days)),
+                    "seconds" => V::Int(i128::from(seconds)),
+                    "microseconds" => V::Int(i128::from(micro)),
+                    "total_seconds" => method(object, name),
+                    _ => missing_key(object, name, Some(source)),
+                })
+            }
             _ if methods::exists(object, name) => Ok(method(object, name)),
             _ => Ok(missing_key(object, name, Some(source))),
         }
@@ -80,8 +90,9 @@ impl Ev<'_> {
             return Ok(object.clone());
         }
         match (object, index) {
-            (V::Unknown(u), _) => Ok(u.part()),
-            (_, V::Unknown(u)) => Ok(u.part()),
+            // Text and numbers find something or nothing; with anything else the access itself may fail.
+            (V::Unknown(u), V::Str(_) | V::Int(_) | V::Undef(_)) => Ok(u.part()),
+            (V::Unknown(u), _) | (_, V::Unknown(u)) => Err(u.stop()),
             (_, V::Undef(_)) => Ok(index.clone()),
             (V::Map(m), _) => match m.get(&index.key()?) {
                 Some(value) => self.force(value),
@@ -198,7 +209,7 @@ pub(crate) fn missing_key(object: &V, key: &str, source: Option<&Expr>) -> V {
         }
         _ => None,
     };
-    V::Undef(Rc::new(Undef { message: format!("{owner} {what}"), help, via: Vec::new(), span: None }))
+    V::Undef(Rc::new(Undef { message: format!("{owner} {what}"), help, via: Vec::new(), span: None, quiet: false }))
 }
 
 /// The expression as written, if it is a plain path.

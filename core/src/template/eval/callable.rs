@@ -2,7 +2,7 @@
 
 use super::frame::Locals;
 use super::{Ev, Frame, Out};
-use crate::template::error::{R, fail};
+use crate::template::error::{R, Stop, fail};
 use crate::template::ir::Macro;
 use crate::template::value::{MapRef, V};
 use std::cell::RefCell;
@@ -125,14 +125,15 @@ impl Ev<'_> {
         let callable = match function {
             V::Call(c) => c,
             V::Undef(_) => return Ok(function.clone()),
-            V::Unknown(u) => return Ok(u.part()),
+            V::Unknown(u) => return Err(u.stop()),
             other => return fail(format!("a {} cannot be called", other.type_name())),
         };
         if let Callable::Macro(m) = &**callable {
             return self.nested(|| self.call_macro(m, args));
         }
-        if let Some(because) = args.unknown_with(&V::None) {
-            return Ok(crate::template::value::unknown(because));
+        let holds_any = matches!(&**callable, Callable::Function("namespace" | "dict", _));
+        if let (Some(because), false) = (args.unknown_with(&V::None), holds_any) {
+            return Err(Stop::Unknown(because));
         }
         match &**callable {
             Callable::Function(name, f) => {
@@ -202,10 +203,12 @@ impl Ev<'_> {
         let kwargs = named.into_iter().map(|(k, v)| (crate::template::value::Key::Str(k), v)).collect();
         frame.set("kwargs".into(), V::map(kwargs));
         let mut out = Out::default();
-        self.body(&decl.body, &mut frame, &mut out)?;
-        Ok(match out.finish() {
-            V::None => V::str(""),
-            other => other,
+        self.contained(|| {
+            self.body(&decl.body, &mut frame, &mut out)?;
+            Ok(match out.finish() {
+                V::None => V::str(""),
+                other => other,
+            })
         })
     }
 }

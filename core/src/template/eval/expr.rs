@@ -7,7 +7,7 @@ use crate::template::error::{R, Stop, fail};
 use crate::template::filters::FilterFn;
 use crate::template::ir::{Arg, Cmp, Const, Expr, Kind, Op};
 use crate::template::lower::unknown_name;
-use crate::template::value::{Key, V, unknown};
+use crate::template::value::{Key, Undef, V, unknown};
 use crate::template::{filters, methods, predicates};
 use indexmap::IndexMap;
 use std::rc::Rc;
@@ -99,7 +99,10 @@ impl Ev<'_> {
         match (self.test(test, frame)?, no) {
             (true, _) => self.eval(yes, frame),
             (false, Some(no)) => self.eval(no, frame),
-            (false, None) => Ok(V::undef("the inline `if` has no `else` and its condition does not hold")),
+            (false, None) => {
+                let message = "the inline `if` has no `else` and its condition does not hold".to_owned();
+                Ok(V::Undef(Rc::new(Undef { message, help: None, via: Vec::new(), span: None, quiet: true })))
+            }
         }
     }
 
@@ -132,15 +135,22 @@ impl Ev<'_> {
 
     fn map_expr(&self, pairs: &[(Expr, Expr)], frame: &mut Frame) -> R<V> {
         let mut map = IndexMap::with_capacity(pairs.len());
+        let mut reasons = Reasons::default();
         for (k, v) in pairs {
-            let key = self.operand(k, frame)?.key()?;
-            map.insert(key, self.eval(v, frame)?);
+            let key = reasons.gather(self.operand(k, frame).and_then(|k| k.key().map(|_| k)));
+            let key = if reasons.any() { Key::None } else { key?.key()? };
+            match reasons.gather(self.eval(v, frame)) {
+                Ok(value) => map.insert(key, value),
+                Err(stop) => return reasons.end(Err(stop)),
+            };
         }
-        Ok(V::map(map))
+        reasons.end(Ok(V::map(map)))
     }
 
     fn evals(&self, items: &[Expr], frame: &mut Frame) -> R<Vec<V>> {
-        items.iter().map(|e| self.eval(e, frame)).collect()
+        let mut reasons = Reasons::default();
+        let values = items.iter().map(|e| reasons.gather(self.eval(e, frame))).collect::<R<Vec<_>>>();
+        reasons.end(values)
     }
 
     fn constant(&self, c: &Const) -> R<V> {
@@ -176,26 +186,30 @@ impl Ev<'_> {
     /// Evaluates the arguments of a call.
     pub(crate) fn args(&self, args: &[Arg], frame: &mut Frame) -> R<Args> {
         let mut out = Args::default();
-        for arg in args {
-            match arg {
-                Arg::Pos(e) => out.pos.push(self.operand(e, frame)?),
-                Arg::Named(name, e) => out.named.push((name.clone(), self.operand(e, frame)?)),
-                Arg::Star(e) => {
-                    let value = self.operand(e, frame)?;
-                    out.pos.extend(self.iter(&value)?);
-                }
-                Arg::StarStar(e) => match self.known(self.eval(e, frame)?)? {
-                    V::Map(m) => {
-                        for (k, v) in m.entries() {
-                            let Key::Str(name) = k else { return fail("names of arguments must be text") };
-                            out.named.push((name, self.force(v)?));
-                        }
-                    }
-                    other => return fail(format!("`**` needs a dictionary, not a {}", other.type_name())),
-                },
+        let mut reasons = Reasons::default();
+        let result = args.iter().try_for_each(|arg| self.arg(arg, frame, &mut out, &mut reasons));
+        reasons.end(result.map(|()| out))
+    }
+
+    fn arg(&self, arg: &Arg, frame: &mut Frame, out: &mut Args, reasons: &mut Reasons) -> R<()> {
+        match arg {
+            Arg::Pos(e) => out.pos.push(reasons.gather(self.operand(e, frame))?),
+            Arg::Named(name, e) => out.named.push((name.clone(), reasons.gather(self.operand(e, frame))?)),
+            Arg::Star(e) => {
+                let value = self.operand(e, frame)?;
+                out.pos.extend(self.iter(&value)?);
             }
+            Arg::StarStar(e) => match self.known(self.eval(e, frame)?)? {
+                V::Map(m) => {
+                    for (k, v) in m.entries() {
+                        let Key::Str(name) = k else { return fail("names of arguments must be text") };
+                        out.named.push((name, self.force(v)?));
+                    }
+                }
+                other => return fail(format!("`**` needs a dictionary, not a {}", other.type_name())),
+            },
         }
-        Ok(out)
+        Ok(())
     }
 
     fn filter(&self, name: &str, f: Option<FilterFn>, value: V, args: &[Arg], frame: &mut Frame) -> R<V> {
@@ -211,8 +225,9 @@ impl Ev<'_> {
         if TAKES_UNDEFINED.contains(&short) || short == "ternary" {
             return f(self, value, args);
         }
+        // With the value it might fail: so whatever the result is used for is not known either.
         if let Some(because) = args.unknown_with(&value) {
-            return Ok(unknown(because));
+            return Err(Stop::Unknown(because));
         }
         if let Some(undefined) = args.first_undefined(&value) {
             return Ok(undefined);
@@ -294,9 +309,39 @@ impl Ev<'_> {
         let Some(body) = frame.blocks.get(name).and_then(|b| b.first()).cloned() else {
             return fail(format!("there is no block `{name}`"));
         };
-        let mut out = super::Out::default();
-        self.body(&body, frame, &mut out)?;
-        Ok(out.finish())
+        self.contained(|| {
+            let mut out = super::Out::default();
+            self.body(&body, frame, &mut out)?;
+            Ok(out.finish())
+        })
+    }
+}
+
+/// Lets the rest of a list be evaluated after an element that is not known, so that every reason is found.
+#[derive(Default)]
+struct Reasons(std::collections::BTreeSet<u32>);
+
+impl Reasons {
+    fn gather(&mut self, result: R<V>) -> R<V> {
+        match result {
+            Err(Stop::Unknown(because)) => {
+                self.0.extend(because);
+                Ok(V::None)
+            }
+            other => other,
+        }
+    }
+
+    fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn end<T>(self, result: R<T>) -> R<T> {
+        match result {
+            Err(Stop::Unknown(more)) => Err(Stop::Unknown(self.0.into_iter().chain(more).collect())),
+            _ if self.any() => Err(Stop::Unknown(self.0.into_iter().collect())),
+            other => other,
+        }
     }
 }
 

@@ -66,6 +66,14 @@ impl<'e> Ev<'e> {
         self.unknown.borrow_mut().extend(because);
     }
 
+    /// Runs a part whose output is a value: if a piece of it is not known, neither is the whole.
+    pub(crate) fn contained(&self, part: impl FnOnce() -> R<V>) -> R<V> {
+        let before = self.unknown.take();
+        let result = part();
+        let because = self.unknown.replace(before);
+        if because.is_empty() { result } else { Ok(super::value::unknown(because.into_iter().collect())) }
+    }
+
     /// Takes `steps` from the budget.
     pub(crate) fn spend(&self, steps: u64) -> R<()> {
         match self.fuel.get().checked_sub(steps) {
@@ -210,9 +218,11 @@ impl<'e> Ev<'e> {
         }
         self.reading.borrow_mut().push((text.clone(), name.to_owned()));
         let result = self.nested(|| {
-            let code = self.engine.code(&text, Some(&self.engine.playbook))?;
-            let value = self.run(&code, &mut Frame::new())?;
-            self.keep_newlines(&text, value, "\n")
+            self.contained(|| {
+                let code = self.engine.code(&text, Some(&self.engine.playbook))?;
+                let value = self.run(&code, &mut Frame::new())?;
+                self.keep_newlines(&text, value, "\n")
+            })
         });
         self.reading.borrow_mut().pop();
         match result {
@@ -223,7 +233,7 @@ impl<'e> Ev<'e> {
                 }
                 if e.kind == ErrorKind::Undefined {
                     let TemplateError { message, help, via, .. } = *e;
-                    return Ok(V::Undef(Rc::new(Undef { message, help, via, span: None })));
+                    return Ok(V::Undef(Rc::new(Undef { message, help, via, span: None, quiet: false })));
                 }
                 Err(Stop::Error(e))
             }
@@ -233,7 +243,7 @@ impl<'e> Ev<'e> {
                     via.insert(0, name.to_owned());
                 }
                 let (message, help) = (u.message.clone(), u.help.clone());
-                Ok(V::Undef(Rc::new(Undef { message, help, via, span: None })))
+                Ok(V::Undef(Rc::new(Undef { message, help, via, span: None, quiet: false })))
             }
             other => other,
         }
@@ -306,7 +316,13 @@ impl<'e> Ev<'e> {
         let locals = frame.names();
         names.extend(locals.iter().map(|l| &**l));
         let help = nearest(name, names.into_iter()).map(|n| format!("did you mean `{n}`?"));
-        V::Undef(Rc::new(Undef { message: format!("`{name}` is not defined"), help, via: Vec::new(), span: None }))
+        V::Undef(Rc::new(Undef {
+            message: format!("`{name}` is not defined"),
+            help,
+            via: Vec::new(),
+            span: None,
+            quiet: false,
+        }))
     }
 
     /// The elements that `for`, filters and tests go through, evaluated.

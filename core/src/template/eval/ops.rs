@@ -3,8 +3,8 @@
 use super::Ev;
 use crate::template::error::{R, Stop, fail};
 use crate::template::ir::{Cmp, Op};
-use crate::template::pyformat;
 use crate::template::value::{MAX_NESTING, V};
+use crate::template::{pyformat, pytime};
 use std::cmp::Ordering;
 
 /// Both as floats, if both are numbers.
@@ -90,6 +90,7 @@ impl Ev<'_> {
                 let all = (0..n).flat_map(|_| items.iter().cloned()).collect();
                 Ok(if matches!(list, V::Tuple(_)) { V::tuple(all) } else { V::list(all) })
             }
+            (Op::Sub, V::Time(x), V::Time(y)) => Ok(V::Delta(pytime::difference(x, y))),
             (Op::Rem, V::Str(format), values) => pyformat::percent(self, format, values),
             _ => self.arithmetic(op, a, b),
         }
@@ -187,6 +188,7 @@ impl Ev<'_> {
             (V::Str(x), V::Str(y)) => Ok(x == y),
             (V::None, V::None) | (V::Omit, V::Omit) => Ok(true),
             (V::Time(x), V::Time(y)) => Ok(x == y),
+            (V::Delta(x), V::Delta(y)) => Ok(x == y),
             (V::List(_), V::List(_)) | (V::Tuple(_), V::Tuple(_)) => {
                 let (x, y) = (a.elements().unwrap_or_default(), b.elements().unwrap_or_default());
                 // Elements that are not known make the whole unknown, even where the lengths differ.
@@ -231,6 +233,7 @@ impl Ev<'_> {
         match (&a, &b) {
             (V::Str(x), V::Str(y)) => Ok(Some(x.cmp(y))),
             (V::Time(x), V::Time(y)) => Ok(Some(x.cmp(y))),
+            (V::Delta(x), V::Delta(y)) => Ok(Some(x.cmp(y))),
             (V::List(_), V::List(_)) | (V::Tuple(_), V::Tuple(_)) => {
                 let (x, y) = (a.elements().unwrap_or_default(), b.elements().unwrap_or_default());
                 for (v, w) in x.iter().zip(&y) {

@@ -61,20 +61,20 @@ impl Ev<'_> {
                 self.assign(target, value, frame)
             }
             Stmt::SetBlock(target, filter, body) => {
-                let mut inner = Out::default();
-                self.nested(|| self.body(body, frame, &mut inner))?;
-                let value = self.through(filter.as_ref(), inner.finish(), frame)?;
+                let value = self.captured(body, frame)?;
+                let value = self.through(filter.as_ref(), value, frame)?;
                 self.assign(target, value, frame)
             }
             Stmt::FilterBlock(filter, body) => {
-                let mut inner = Out::default();
                 frame.push();
-                let result = self.nested(|| self.body(body, frame, &mut inner));
+                let result = self.captured(body, frame);
                 frame.pop();
-                result?;
-                let text = V::str(self.text_of_output(&inner.finish())?);
+                let text = match result? {
+                    unknown @ V::Unknown(_) => unknown,
+                    value => V::str(self.text_of_output(&value)?),
+                };
                 let value = self.through(Some(filter), text, frame)?;
-                out.push(self, value)
+                self.print(value, out)
             }
             Stmt::Block(name, body) => {
                 if frame.silent {
@@ -94,7 +94,7 @@ impl Ev<'_> {
             Stmt::CallBlock(call, decl) => {
                 let caller = self.macro_value(decl, frame);
                 let value = self.call_with_caller(call, caller, frame)?;
-                out.push(self, value)
+                self.print(value, out)
             }
             Stmt::Do(expr) => self.eval(expr, frame).map(drop),
             Stmt::Include(name, optional) => self.include(name, *optional, frame, out),
@@ -125,26 +125,39 @@ impl Ev<'_> {
         }
     }
 
+    /// What a body prints, as a value.
+    fn captured(&self, body: &[Stmt], frame: &mut Frame) -> R<V> {
+        self.contained(|| {
+            let mut out = Out::default();
+            self.nested(|| self.body(body, frame, &mut out))?;
+            Ok(out.finish())
+        })
+    }
+
     fn emit(&self, expr: &Expr, frame: &mut Frame, out: &mut Out) -> R<()> {
         match self.eval(expr, frame) {
+            Ok(V::Call(c)) if matches!(*c, Callable::Module(_)) => fail("a template cannot be printed"),
+            Ok(value) => self.print(value, out),
             // The rest of the text may depend on more tasks: go on and collect them.
             Err(Stop::Unknown(because)) => {
                 self.note_unknown(&because);
                 Ok(())
             }
-            Ok(V::Unknown(u)) => {
-                self.note_unknown(&u.because);
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn print(&self, value: V, out: &mut Out) -> R<()> {
+        let result = match &value {
+            V::Unknown(u) => Err(u.stop()),
+            _ => out.push(self, value),
+        };
+        match result {
+            Err(Stop::Unknown(because)) => {
+                self.note_unknown(&because);
                 Ok(())
             }
-            Ok(V::Call(c)) if matches!(*c, Callable::Module(_)) => fail("a template cannot be printed"),
-            Ok(value) => match out.push(self, value) {
-                Err(Stop::Unknown(because)) => {
-                    self.note_unknown(&because);
-                    Ok(())
-                }
-                other => other,
-            },
-            Err(stop) => Err(stop),
+            other => other,
         }
     }
 
@@ -217,6 +230,8 @@ impl Ev<'_> {
                     }
                     _ => fail("only attributes of a `namespace()` can be set"),
                 },
+                V::Undef(u) => Err(u.stop()),
+                V::Unknown(u) => Err(u.stop()),
                 _ => fail("only attributes of a `namespace()` can be set"),
             },
         }
@@ -262,8 +277,8 @@ impl Ev<'_> {
         let mut inner = Frame::over(frame.root.clone(), frame.snapshot());
         inner.push();
         inner.loads = frame.loads + 1;
-        let value = self.nested(|| self.run(&code, &mut inner))?;
-        out.push(self, value)
+        let value = self.nested(|| self.contained(|| self.run(&code, &mut inner)))?;
+        self.print(value, out)
     }
 
     fn import(&self, name: &Expr, frame: &mut Frame) -> R<V> {

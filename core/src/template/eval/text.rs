@@ -13,7 +13,7 @@ impl Ev<'_> {
             V::Thunk(_) => self.text(&self.force(v.clone())?),
             _ => {
                 let mut out = String::new();
-                self.repr(v, &mut out, 0)?;
+                self.repr(v, &mut out)?;
                 Ok(out)
             }
         }
@@ -23,12 +23,23 @@ impl Ev<'_> {
     pub(crate) fn text_of_output(&self, v: &V) -> R<String> {
         match v {
             V::None => Ok(String::new()),
+            V::Undef(u) if u.quiet => Ok(String::new()),
+            V::List(_) | V::Tuple(_) | V::Map(_) => {
+                let mut out = String::new();
+                self.repr_as(v, &mut out, 0, false)?;
+                Ok(out)
+            }
             other => self.text(other),
         }
     }
 
     /// Python's `repr(x)`.
-    pub(crate) fn repr(&self, v: &V, out: &mut String, depth: u32) -> R<()> {
+    pub(crate) fn repr(&self, v: &V, out: &mut String) -> R<()> {
+        self.repr_as(v, out, 0, true)
+    }
+
+    /// `tuples`: printed values have lists in their place.
+    fn repr_as(&self, v: &V, out: &mut String, depth: u32, tuples: bool) -> R<()> {
         if depth > MAX_NESTING {
             return fail("the value is nested too deeply to be printed");
         }
@@ -44,16 +55,16 @@ impl Ev<'_> {
                 self.room_for(out.len(), s.len())?;
                 str_repr(s, out);
             }
-            V::Thunk(_) => return self.repr(&self.force(v.clone())?, out, depth),
+            V::Thunk(_) => return self.repr_as(&self.force(v.clone())?, out, depth, tuples),
             V::List(_) | V::Tuple(_) => {
-                let tuple = matches!(v, V::Tuple(_)) && depth == 0;
+                let tuple = matches!(v, V::Tuple(_)) && tuples;
                 let items = v.elements().unwrap_or_default();
                 out.push(if tuple { '(' } else { '[' });
                 for (i, item) in items.iter().filter(|v| !matches!(v, V::Omit)).enumerate() {
                     if i > 0 {
                         out.push_str(", ");
                     }
-                    self.repr(item, out, depth + 1)?;
+                    self.repr_as(item, out, depth + 1, tuples)?;
                 }
                 out.push_str(if tuple && items.len() == 1 {
                     ",)"
@@ -69,14 +80,15 @@ impl Ev<'_> {
                     if i > 0 {
                         out.push_str(", ");
                     }
-                    self.repr(&k.to_v(), out, depth + 1)?;
+                    self.repr_as(&k.to_v(), out, depth + 1, tuples)?;
                     out.push_str(": ");
-                    self.repr(item, out, depth + 1)?;
+                    self.repr_as(item, out, depth + 1, tuples)?;
                 }
                 out.push('}');
             }
             V::Omit => return fail("`omit` cannot be part of a text"),
             V::Time(t) => out.push_str(&crate::template::pytime::isoformat(t, ' ')),
+            V::Delta(d) => out.push_str(&crate::template::pytime::delta_text(*d)),
             V::Call(c) => return fail(format!("a {} has no text", c.type_name())),
         }
         Ok(())
@@ -138,6 +150,7 @@ impl Ev<'_> {
                 Json::Object(out)
             }
             V::Time(t) => Json::String(crate::template::pytime::isoformat(t, 'T')),
+            V::Delta(d) => Json::String(crate::template::pytime::delta_text(*d)),
             V::Call(c) => match &**c {
                 super::callable::Callable::AllVars => return fail("`vars` as a whole cannot be used as a value"),
                 other => return fail(format!("a {} cannot be used as a value", other.type_name())),

@@ -260,10 +260,7 @@ fn distinct(ev: &Ev<'_>, items: impl IntoIterator<Item = V>) -> R<V> {
 
 pub(crate) fn unique(ev: &Ev<'_>, v: V, args: Args) -> R<V> {
     let [case, attribute] = args.bind(["case_sensitive", "attribute"])?;
-    let case = match case {
-        None | Some(V::None) => true,
-        Some(c) => c.truth()?,
-    };
+    let case = flag(case)?;
     let mut seen = Seen::default();
     let mut out = Vec::new();
     for item in ev.iter(&v)? {

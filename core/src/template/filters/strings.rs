@@ -65,7 +65,7 @@ pub(crate) fn string(ev: &Ev<'_>, v: V, args: Args) -> R<V> {
 pub(crate) fn pprint(ev: &Ev<'_>, v: V, args: Args) -> R<V> {
     args.none()?;
     let mut out = String::new();
-    ev.repr(&v, &mut out, 0)?;
+    ev.repr(&v, &mut out)?;
     Ok(V::str(out))
 }
 

@@ -22,13 +22,6 @@ pub(super) fn dump(ev: &Ev<'_>, v: &V, style: Style) -> R<String> {
     if is_flow(ev, &v, style)? || scalar(ev, &v, 0, style)?.is_some() {
         inline(ev, &v, style, &mut out, 0, 0)?;
         out.push('\n');
-        if let V::Str(s) = &v
-            && scalar_style(s) == 'p'
-        {
-            out.push_str("...\n");
-        } else if matches!(v, V::Int(_) | V::Bool(_) | V::None | V::Float(_)) {
-            out.push_str("...\n");
-        }
         return Ok(out);
     }
     block(ev, &v, style, 0, false, &mut out, 0)?;
@@ -234,21 +227,15 @@ fn looks_like_date(s: &str) -> bool {
         && s.bytes().all(|c| c.is_ascii_digit() || b"-:. TtZz+".contains(&c))
 }
 
-/// Breaks long text at single blanks; newlines are doubled.
+/// Breaks long text at single blanks; a run of newlines gets one more, as YAML folds one away.
 fn fold(s: &str, column: usize, width: usize, newlines: bool) -> String {
     let pad = " ".repeat(column);
     let mut out = String::new();
     let mut length = column;
-    for (n, line) in s.split('\n').enumerate() {
-        if n > 0 && newlines {
-            out.push('\n');
-            if n == 1 || !line.is_empty() {
-                out.push('\n');
-            }
-            out.push_str(&pad);
-            length = column;
-        }
-        for (i, word) in line.split(' ').enumerate() {
+    let mut rest = s;
+    while !rest.is_empty() {
+        let end = if newlines { rest.find('\n').unwrap_or(rest.len()) } else { rest.len() };
+        for (i, word) in rest[..end].split(' ').enumerate() {
             if i > 0 {
                 if length > width && !word.is_empty() && !out.ends_with(' ') {
                     out.push('\n');
@@ -261,6 +248,14 @@ fn fold(s: &str, column: usize, width: usize, newlines: bool) -> String {
             }
             out.push_str(word);
             length += word.chars().count();
+        }
+        rest = &rest[end..];
+        let breaks = rest.len() - rest.trim_start_matches('\n').len();
+        if breaks > 0 {
+            out.push_str(&"\n".repeat(breaks + 1));
+            out.push_str(&pad);
+            length = column;
+            rest = &rest[breaks..];
         }
     }
     out
