@@ -49,8 +49,6 @@ pub(crate) enum Verb {
     Lint(Lint),
     /// Show the inventory as it is understood
     Inventory(Inventory),
-    /// Show the facts of hosts
-    Facts(Facts),
     /// Collect the host keys of hosts that are not known yet, show them all, and record those you approve
     Trust(Trust),
     /// List the modules, or show one's reference
@@ -232,21 +230,15 @@ pub(crate) struct Inventory {
     /// With --host: where each variable comes from
     #[arg(long)]
     pub(crate) origins: bool,
+    /// Variables where they are set, not merged per host
+    #[arg(long)]
+    pub(crate) export: bool,
+    /// Read group_vars and host_vars beside the playbooks of this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) playbook_dir: Option<PathBuf>,
     /// With --graph: the group to begin with
     #[arg(value_name = "GROUP")]
     pub(crate) group: Option<String>,
-}
-
-/// `facts`.
-#[derive(Debug, Args)]
-pub(crate) struct Facts {
-    /// The hosts
-    #[arg(value_name = "PATTERN", default_value = "all")]
-    pub(crate) pattern: String,
-    #[command(flatten)]
-    pub(crate) hosts: Hosts,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
 }
 
 /// `trust`.

@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use rectify_core::inventory::{Files, ScriptOutput};
+use rectify_core::{
+    inventory::{Files, ScriptOutput},
+    playbook::{FileInfo, FileKind},
+};
+use sha2::{Digest, Sha256};
 
 /// The largest file that is read as text, in bytes.
 const MAX_FILE: u64 = 64 << 20;
@@ -79,4 +83,36 @@ fn bounded(mut pipe: impl Read, limit: u64) -> Vec<u8> {
         io::copy(&mut pipe, &mut io::sink()).ok();
     }
     bytes
+}
+
+impl rectify_core::playbook::Files for Disk {
+    fn info(&self, path: &Path) -> Option<FileInfo> {
+        use std::os::unix::fs::PermissionsExt;
+        let meta = fs::metadata(path).ok()?;
+        let kind = match () {
+            () if meta.is_file() => FileKind::File,
+            () if meta.is_dir() => FileKind::Folder,
+            () => FileKind::Other,
+        };
+        Some(FileInfo { kind, mode: meta.permissions().mode() & 0o7777, size: meta.len() })
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        Files::read(self, path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        Files::list(self, folder)
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+    }
+
+    fn digest(&self, path: &Path) -> io::Result<(String, u64)> {
+        let mut file = fs::File::open(path)?;
+        let mut hash = Sha256::new();
+        let size = io::copy(&mut file, &mut hash)?;
+        Ok((hash.finalize().iter().map(|b| format!("{b:02x}")).collect(), size))
+    }
 }

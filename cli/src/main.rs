@@ -1,2 +1,82 @@
-//! The command line.
-fn main() {}
+//! `rectify`: the command line. Arguments in, terminal out; what is decided about hosts is decided elsewhere.
+
+mod args;
+mod config;
+mod display;
+mod exit;
+mod files;
+mod helpers;
+mod project;
+mod run;
+mod theme;
+mod verbs;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+use rectify_core::plan::Mode;
+
+use crate::{
+    args::{Cli, Colour, Common, Verb},
+    theme::Theme,
+};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors.
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(exit::INTERNAL) };
+        }
+    };
+    match dispatch(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::OK),
+        Err(error) => {
+            let text = match error.downcast_ref::<exit::Expected>() {
+                // Diagnostics come with their own heading.
+                Some(expected) if expected.message.starts_with("error") || expected.message.contains("\u{1b}[") => {
+                    expected.message.clone()
+                }
+                _ => format!("error: {error:#}"),
+            };
+            // Without an error stream there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{text}");
+            exit::code_of(&error)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
+    match &cli.verb {
+        Verb::Check(args) => run::run(Mode::Check, args, &cli.common),
+        Verb::Apply(args) => run::run(Mode::Apply, args, &cli.common),
+        Verb::Graph(args) => verbs::graph::run(args, &cli.common),
+        Verb::Lint(args) => verbs::lint::run(args, &cli.common),
+        Verb::Inventory(args) => verbs::inventory::main(args, &cli.common),
+        Verb::Trust(args) => verbs::trust::run(args, &cli.common),
+        Verb::Modules(args) => verbs::modules::run(args),
+        Verb::Schema => verbs::schema::run(),
+        Verb::Completion { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "rectify", &mut std::io::stdout());
+            Ok(exit::OK)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|c| c.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+}
+
+/// The colours for stdout or stderr.
+fn theme(common: &Common, stdout: bool) -> Theme {
+    Theme::new(match common.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto if stdout => console::colors_enabled() && console::user_attended(),
+        Colour::Auto => console::colors_enabled_stderr() && console::user_attended_stderr(),
+    })
+}

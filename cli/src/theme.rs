@@ -45,6 +45,11 @@ impl Theme {
         Theme { colour }
     }
 
+    /// Whether text is coloured.
+    pub fn is_coloured(self) -> bool {
+        self.colour
+    }
+
     /// `text` in the colour of its meaning.
     pub fn paint<D: std::fmt::Display>(self, meaning: Meaning, text: D) -> StyledObject<D> {
         let style = match meaning {

@@ -60,7 +60,14 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// Takes a report in. `tasks` are the host's, to name what a report refers to.
-    pub(crate) fn take(&mut self, host: &str, tasks: &[TaskInfo], info: &TaskInfo, item: Option<&str>, report: &TaskReport) {
+    pub(crate) fn take(
+        &mut self,
+        host: &str,
+        tasks: &[TaskInfo],
+        info: &TaskInfo,
+        item: Option<&str>,
+        report: &TaskReport,
+    ) {
         let key = (info.play.clone(), info.origin.clone(), info.name.clone());
         let group = self.tasks.entry(key).or_insert_with(|| TaskGroup { info: info.clone(), reports: IndexMap::new() });
         let same = Same {
@@ -114,7 +121,8 @@ pub(crate) fn said(report: &TaskReport, tasks: &[TaskInfo]) -> Said {
 }
 
 fn named_properties(properties: &[String]) -> String {
-    let all: Vec<&str> = properties.iter().map(|p| if p.is_empty() { "whether it exists" } else { p.as_str() }).collect();
+    let all: Vec<&str> =
+        properties.iter().map(|p| if p.is_empty() { "whether it exists" } else { p.as_str() }).collect();
     all.join(", ")
 }
 

@@ -48,7 +48,12 @@ impl Live {
     /// Bars for a terminal, lines otherwise.
     pub(crate) fn new(terminal: bool, verbose: u8, theme: Theme) -> Self {
         if terminal {
-            Live::Bars(Bars { started: Instant::now(), multi: None, total: ProgressBar::hidden(), busy: BTreeMap::new() })
+            Live::Bars(Bars {
+                started: Instant::now(),
+                multi: None,
+                total: ProgressBar::hidden(),
+                busy: BTreeMap::new(),
+            })
         } else {
             Live::Lines(Lines { verbose, theme })
         }
@@ -82,7 +87,8 @@ impl Bars {
                 return;
             }
             let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             self.total = multi.add(ProgressBar::new(state.hosts.len() as u64).with_style(style));
             self.multi = Some(multi);
         }
@@ -106,7 +112,8 @@ impl Bars {
             if self.busy.len() >= MOST_LINES {
                 return;
             }
-            let style = ProgressStyle::with_template("  {prefix} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template("  {prefix} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = multi.insert_before(&self.total, ProgressBar::new_spinner().with_style(style));
             bar.set_prefix(line(host));
             self.busy.insert(host.to_owned(), bar);
@@ -139,13 +146,20 @@ impl Lines {
             RunEvent::Started { hosts, .. } => vec![format!("{} to go", count(hosts.len(), "host"))],
             RunEvent::Connecting { host } if self.verbose >= 2 => vec![format!("{}: connecting", line(host))],
             RunEvent::Unreachable { host, failure } => {
-                vec![format!("{}: {}: {}", line(host), self.theme.paint(Meaning::Failed, "unreachable"), line(&failure.message))]
+                vec![format!(
+                    "{}: {}: {}",
+                    line(host),
+                    self.theme.paint(Meaning::Failed, "unreachable"),
+                    line(&failure.message)
+                )]
             }
             RunEvent::Warning { host, message } => {
                 let lead = host.as_ref().map(|h| format!("{}: ", line(h))).unwrap_or_default();
                 vec![format!("warning: {lead}{}", line(message))]
             }
-            RunEvent::Interrupted { kill: false } => vec!["interrupted: running tasks finish, nothing new begins".into()],
+            RunEvent::Interrupted { kill: false } => {
+                vec!["interrupted: running tasks finish, nothing new begins".into()]
+            }
             RunEvent::Interrupted { kill: true } => vec!["interrupted again: running tasks are ended".into()],
             RunEvent::HostFinished { host } => vec![format!("{}: done", line(host))],
             RunEvent::Host { host, what: HostEvent::TaskFinished { task, report } } => {

@@ -57,7 +57,15 @@ impl<'w> Display<'w> {
     /// A display that writes its data to `out` and everything else to `err`.
     pub(crate) fn new(options: Options, out: &'w mut dyn Write, err: &'w mut dyn Write) -> Self {
         let live = Live::new(options.terminal, options.verbose, options.stderr);
-        Display { options, state: RunState::default(), groups: Groups::default(), looped: BTreeSet::new(), live, out, err }
+        Display {
+            options,
+            state: RunState::default(),
+            groups: Groups::default(),
+            looped: BTreeSet::new(),
+            live,
+            out,
+            err,
+        }
     }
 
     /// Takes an event in and shows it.

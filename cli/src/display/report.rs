@@ -169,12 +169,7 @@ fn unreachable(out: &mut String, state: &RunState, theme: Theme) {
     }
     let _ = writeln!(out, "{}", theme.paint(Meaning::Heading, "UNREACHABLE"));
     for (hosts, failure) in same.values() {
-        let _ = writeln!(
-            out,
-            "  {}: {}",
-            count(hosts.len(), "host"),
-            theme.paint(Meaning::Host, names(hosts, 5))
-        );
+        let _ = writeln!(out, "  {}: {}", count(hosts.len(), "host"), theme.paint(Meaning::Host, names(hosts, 5)));
         let _ = writeln!(out, "    {}", theme.paint(Meaning::Failed, line(&failure.message)));
         for cause in &failure.causes {
             let _ = writeln!(out, "      caused by: {}", line(cause));
@@ -203,7 +198,12 @@ fn recap(out: &mut String, state: &RunState, theme: Theme) {
     let width = state.hosts.keys().map(|h| h.chars().count()).max().unwrap_or_default().min(40);
     if state.hosts.len() <= 20 {
         for (name, host) in &state.hosts {
-            let _ = writeln!(out, "  {:<width$}  {}", theme.paint(Meaning::Host, line(name)), ended(&host.phase, &host.counts, theme));
+            let _ = writeln!(
+                out,
+                "  {:<width$}  {}",
+                theme.paint(Meaning::Host, line(name)),
+                ended(&host.phase, &host.counts, theme)
+            );
         }
     } else {
         let mut alike: indexmap::IndexMap<String, Vec<String>> = indexmap::IndexMap::new();
@@ -237,7 +237,8 @@ fn ended(phase: &HostPhase, counts: &Counts, theme: Theme) -> String {
 
 /// One sentence: how many hosts, and whether anything was changed.
 fn summary(state: &RunState) -> String {
-    let hosts = |test: &dyn Fn(&rectify_core::event::HostState) -> bool| state.hosts.values().filter(|h| test(h)).count();
+    let hosts =
+        |test: &dyn Fn(&rectify_core::event::HostState) -> bool| state.hosts.values().filter(|h| test(h)).count();
     let has = |status: Status| hosts(&|h| h.counts.get(status) > 0);
     let mut parts = Vec::new();
     for (n, words) in [

@@ -28,7 +28,8 @@ pub(crate) fn line(text: &str) -> String {
 
 /// Characters that move the cursor, change colours, or make text read otherwise than it is.
 fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// `1 host`, `3 hosts`.

@@ -1,6 +1,9 @@
 //! What outcomes are called.
 
-use rectify_core::{event::{SkipReason, Status}, plan::TaskId};
+use rectify_core::{
+    event::{SkipReason, Status},
+    plan::TaskId,
+};
 
 use crate::theme::Meaning;
 
@@ -40,7 +43,10 @@ pub(crate) fn reason(reason: &SkipReason, tasks: &dyn Fn(&[TaskId]) -> String) -
         SkipReason::Guard { found } => found.clone(),
         SkipReason::NotRehearsed => "not run in a check, and declared to change nothing".into(),
         SkipReason::Unknown { because } => {
-            format!("it changes nothing, and what it reads is not known in a check because of {}", tasks(because.as_slice()))
+            format!(
+                "it changes nothing, and what it reads is not known in a check because of {}",
+                tasks(because.as_slice())
+            )
         }
         SkipReason::Dependency { task } => format!("it comes after {}, which failed", tasks(&[*task])),
         SkipReason::Ended => "the play was ended".into(),

@@ -91,7 +91,9 @@ impl<'d, 'w> Stream<'d, 'w> {
         match event {
             FleetEvent::Item { item, .. } => self.put(item),
             FleetEvent::Started { .. } | FleetEvent::Finished { .. } => Ok(()),
-            FleetEvent::Panicked { host, message } => self.put(lost(host, format!("a defect of this program: {message}"))),
+            FleetEvent::Panicked { host, message } => {
+                self.put(lost(host, format!("a defect of this program: {message}")))
+            }
             FleetEvent::Cancelled { host } => self.put(lost(host, "interrupted before the host's turn".into())),
         }
     }

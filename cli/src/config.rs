@@ -1,0 +1,62 @@
+//! `rectify.toml`: what a project says once instead of on every command line.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::exit::Expected;
+
+/// The file's name, looked for in the current folder.
+const NAME: &str = "rectify.toml";
+
+/// What the file says.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Inventory sources, used where no `-i` is given.
+    #[serde(default)]
+    pub(crate) inventory: Vec<String>,
+    /// Playbooks, used where none is named.
+    #[serde(default)]
+    pub(crate) playbooks: Vec<PathBuf>,
+    /// Folders in which roles are looked for, besides `roles/` beside the playbook.
+    #[serde(default)]
+    pub(crate) roles_path: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Reads the file in the current folder; without one, everything is empty.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood.
+    pub(crate) fn load() -> Result<Self, Expected> {
+        let text = match std::fs::read_to_string(NAME) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+            Err(e) => return Err(Expected::usage(format!("reading {NAME}: {e}"))),
+        };
+        toml::from_str(&text).map_err(|e| Expected::usage(format!("{NAME}: {e}")))
+    }
+
+    /// The inventory sources to use.
+    pub(crate) fn inventory(&self, given: &[String]) -> Result<Vec<String>, Expected> {
+        let system = "/etc/rectify/inventory";
+        match () {
+            () if !given.is_empty() => Ok(given.to_vec()),
+            () if !self.inventory.is_empty() => Ok(self.inventory.clone()),
+            () if Path::new(system).exists() => Ok(vec![system.to_owned()]),
+            () => Err(Expected::usage(format!(
+                "no inventory: give one with -i, or set `inventory` in {NAME}, or put one at {system}"
+            ))),
+        }
+    }
+
+    /// The playbooks to use.
+    pub(crate) fn playbooks(&self, given: &[PathBuf]) -> Result<Vec<PathBuf>, Expected> {
+        match () {
+            () if !given.is_empty() => Ok(given.to_vec()),
+            () if !self.playbooks.is_empty() => Ok(self.playbooks.clone()),
+            () => Err(Expected::usage(format!("no playbook: name one, or set `playbooks` in {NAME}"))),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What a run is about: inventory, playbooks, extra variables, read and checked as a whole before any host is contacted.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use rectify_core::{
+    diag::{Diagnostics, SourceMap, render},
+    inventory::{Files, Inventory, Limit, Options, load},
+    playbook::{self, Playbook},
+    yaml,
+};
+use rectify_modules::REGISTRY;
+use serde_json::{Map, Value};
+
+use crate::{args::Hosts, config::Config, exit::Expected, files::Disk};
+
+/// Inventory and, where there are any, playbooks.
+pub(crate) struct Project {
+    /// Every text that was read.
+    pub(crate) map: SourceMap,
+    /// Problems that stop nothing.
+    pub(crate) found: Diagnostics,
+    /// The hosts.
+    pub(crate) inventory: Inventory,
+    /// The playbooks; empty for verbs without one.
+    pub(crate) playbook: Playbook,
+    /// `-e`.
+    pub(crate) extra_vars: Map<String, Value>,
+    /// `-l`, resolved.
+    pub(crate) limit: Option<BTreeSet<String>>,
+    /// Whether diagnostics are coloured.
+    colour: bool,
+}
+
+impl Project {
+    /// Reads everything that the command line names.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in one text.
+    pub(crate) fn load(config: &Config, hosts: &Hosts, playbooks: &[PathBuf], colour: bool) -> Result<Self, Expected> {
+        let (project, found) = Self::read(config, hosts, playbooks, colour)?;
+        if found.has_errors() { Err(project.expected(&found)) } else { Ok(Project { found, ..project }) }
+    }
+
+    /// As [`Project::load`], but problems in inventory and playbooks come back beside what could be read.
+    ///
+    /// # Errors
+    /// What is wrong with the command line itself.
+    pub(crate) fn read(
+        config: &Config,
+        hosts: &Hosts,
+        playbooks: &[PathBuf],
+        colour: bool,
+    ) -> Result<(Self, Diagnostics), Expected> {
+        let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
+        let cwd = std::env::current_dir().map_err(|e| Expected::usage(format!("the current folder: {e}")))?;
+        let sources = config.inventory(&hosts.inventory)?;
+        let mut playbook_dirs: Vec<PathBuf> = playbooks.iter().filter_map(|p| p.parent().map(PathBuf::from)).collect();
+        playbook_dirs.dedup();
+        let options = Options { sources, playbook_dirs, cwd };
+        let inventory = load(&Disk, &options, &mut map, &mut found);
+        let extra_vars = extra_vars(&hosts.extra_vars)?;
+        let playbook =
+            playbook::load(playbooks, Arc::new(Disk), REGISTRY, config.roles_path.clone(), &mut map, &mut found);
+        let limit = match &hosts.limit {
+            Some(text) if !found.has_errors() => Some(limit(&inventory, text)?),
+            _ => None,
+        };
+        Ok((Project { map, found: Diagnostics::new(), inventory, playbook, extra_vars, limit, colour }, found))
+    }
+
+    /// Problems as the error that ends the program.
+    pub(crate) fn expected(&self, found: &Diagnostics) -> Expected {
+        Expected::usage(self.render(found).trim_end())
+    }
+
+    /// Problems as text.
+    pub(crate) fn render(&self, found: &Diagnostics) -> String {
+        render(&self.map, found, self.colour)
+    }
+}
+
+fn limit(inventory: &Inventory, text: &str) -> Result<BTreeSet<String>, Expected> {
+    let read = |path: &str| {
+        let bytes = Files::read(&Disk, path.as_ref())?;
+        String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8 text"))
+    };
+    let limit = Limit::parse(text, read).map_err(|e| Expected::usage(format!("--limit: {e}")))?;
+    let picked = inventory.select("all", Some(&limit)).map_err(|e| Expected::usage(format!("--limit: {e}")))?;
+    if picked.hosts.is_empty() {
+        return Err(Expected::usage(format!("--limit {text:?} leaves no host of the inventory")));
+    }
+    Ok(picked.hosts.into_iter().map(str::to_owned).collect())
+}
+
+/// Variables from the command line: `key=value …`, YAML or JSON, or `@FILE`. Later ones win.
+fn extra_vars(given: &[String]) -> Result<Map<String, Value>, Expected> {
+    let mut all = Map::new();
+    for text in given {
+        let vars = match text.strip_prefix('@') {
+            Some(path) => {
+                let read = Files::read(&Disk, path.as_ref());
+                let bytes = read.map_err(|e| Expected::usage(format!("--extra-vars: reading {path}: {e}")))?;
+                mapping(path, &String::from_utf8_lossy(&bytes))?
+            }
+            None if text.trim_start().starts_with(['{', '[']) || text.contains(": ") => mapping("--extra-vars", text)?,
+            None => pairs(text)?,
+        };
+        all.extend(vars);
+    }
+    Ok(all)
+}
+
+fn mapping(name: &str, text: &str) -> Result<Map<String, Value>, Expected> {
+    let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
+    let file = map.add(name, text);
+    let parsed = yaml::parse(&map, file, &mut found);
+    if found.has_errors() {
+        return Err(Expected::usage(render(&map, &found, false).trim_end()));
+    }
+    match parsed.docs.first().map(yaml::Node::to_json) {
+        Some(Value::Object(vars)) => Ok(vars),
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(_) => Err(Expected::usage(format!("{name}: expected a mapping of variables"))),
+    }
+}
+
+fn pairs(text: &str) -> Result<Map<String, Value>, Expected> {
+    let words =
+        shlex::split(text).ok_or_else(|| Expected::usage(format!("--extra-vars {text:?}: a quote is not closed")))?;
+    words
+        .iter()
+        .map(|word| match word.split_once('=') {
+            Some((key, value)) => Ok((key.to_owned(), Value::String(value.to_owned()))),
+            None => Err(Expected::usage(format!("--extra-vars: {word:?} is not key=value"))),
+        })
+        .collect()
+}

@@ -1,0 +1,48 @@
+//! What only a person knows: passwords and passphrases, asked for on the terminal, never echoed.
+
+use std::path::Path;
+
+use rectify_remote::{
+    Secret,
+    session::{Ask, BoxFuture},
+};
+
+use super::reach::Passwords;
+use crate::{args::Connection, exit::Expected};
+
+/// Asks for the passwords that the command line says are to be asked for.
+///
+/// # Errors
+/// If there is nobody to ask.
+pub(crate) fn passwords(options: &Connection) -> Result<Passwords, Expected> {
+    let ask = |wanted: bool, prompt: &str| -> Result<Option<Secret>, Expected> {
+        if !wanted {
+            return Ok(None);
+        }
+        let text = rpassword::prompt_password(prompt)
+            .map_err(|e| Expected::usage(format!("asking for a password: {e} (is there a terminal?)")))?;
+        Ok(Some(Secret::new(text)))
+    };
+    let login = ask(options.ask_pass, "SSH password: ")?;
+    let r#become = ask(options.ask_become_pass, "BECOME password [as SSH password]: ")?;
+    // An empty answer means the same password, where one was asked for.
+    let r#become = r#become.map(|b| if b.reveal().is_empty() { login.clone().unwrap_or(b) } else { b });
+    Ok(Passwords { login, r#become })
+}
+
+/// Asks for passphrases of keys.
+#[derive(Debug)]
+pub(crate) struct Passphrases;
+
+impl Ask for Passphrases {
+    fn passphrase<'a>(&'a self, key: &'a Path, attempt: u32) -> BoxFuture<'a, Option<Secret>> {
+        Box::pin(async move {
+            if attempt > 3 || !console::user_attended_stderr() {
+                return None;
+            }
+            let prompt = format!("Passphrase for {}: ", key.display());
+            let asked = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt)).await;
+            asked.ok().and_then(Result::ok).filter(|text| !text.is_empty()).map(Secret::new)
+        })
+    }
+}

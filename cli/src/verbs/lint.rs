@@ -1,0 +1,63 @@
+//! `rectify lint`: everything that is wrong, without contacting any host.
+
+use std::io::Write;
+
+use rectify_core::{
+    compile::{CompileOptions, Job},
+    diag::{Diagnostics, to_json},
+    plan::Mode,
+};
+
+use crate::{
+    args::{Common, Lint as Args},
+    config::Config,
+    exit::{self, Expected},
+    project::Project,
+};
+
+/// Checks inventory and playbooks for every host that they are for.
+pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
+    let config = Config::load()?;
+    let playbooks = config.playbooks(&args.playbooks)?;
+    let colour = crate::theme(common, false).is_coloured();
+    let (project, mut found) = Project::read(&config, &args.hosts, &playbooks, colour)?;
+    if !found.has_errors() {
+        let mut options = CompileOptions::new("lint", Mode::Check);
+        options.extra_vars.clone_from(&project.extra_vars);
+        options.limit.clone_from(&project.limit);
+        let job = Job::new(&project.playbook, &project.inventory, options, &mut found);
+        match job.compile_all() {
+            Ok(compiled) => compiled.into_iter().for_each(|c| found.extend(c.warnings)),
+            Err(wrong) => found.extend(wrong),
+        }
+    }
+    report(args, &project, &found)
+}
+
+fn report(args: &Args, project: &Project, found: &Diagnostics) -> anyhow::Result<u8> {
+    if args.json {
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, &to_json(&project.map, found))?;
+        writeln!(out)?;
+        return Ok(if found.has_errors() { exit::USAGE } else { exit::OK });
+    }
+    if found.has_errors() {
+        return Err(project.expected(found).into());
+    }
+    let text = project.render(found);
+    if !text.trim().is_empty() {
+        writeln!(std::io::stderr(), "{}", text.trim_end())?;
+    }
+    let hosts = project.inventory.host_count();
+    let plays = project.playbook.plays.len();
+    if plays == 0 {
+        return Err(Expected::usage("the playbooks hold no plays").into());
+    }
+    writeln!(
+        std::io::stdout(),
+        "nothing wrong: {} over {}",
+        crate::display::text::count(plays, "play"),
+        crate::display::text::count(hosts, "host")
+    )?;
+    Ok(exit::OK)
+}
