@@ -112,7 +112,16 @@ impl rectify_core::playbook::Files for Disk {
     fn digest(&self, path: &Path) -> io::Result<(String, u64)> {
         let mut file = fs::File::open(path)?;
         let mut hash = Sha256::new();
-        let size = io::copy(&mut file, &mut hash)?;
+        let (mut size, mut piece) = (0, vec![0; 64 << 10]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => break,
+                n => {
+                    hash.update(&piece[..n]);
+                    size += n as u64;
+                }
+            }
+        }
         Ok((hash.finalize().iter().map(|b| format!("{b:02x}")).collect(), size))
     }
 }

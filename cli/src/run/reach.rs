@@ -2,9 +2,8 @@
 //! OpenSSH's configuration.
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,8 +18,8 @@ use rectify_remote::{
     helper::{Become, Images, Method, Start},
     known_hosts::KnownHosts,
     run::Way,
-    session::{BoxedHostKeys, Connector, Identity, KnownHostsJudge, Target, Timeouts, Unknown},
-    ssh_config::{Env, IdentityAgent, JumpHost, Proxy, ResolvedHost, SshConfig, StrictHostKeys},
+    session::{Connector, Identity, KnownHostsJudge, Overrides, Target, Targets, Timeouts, Unknown},
+    ssh_config::{Env, SshConfig},
 };
 use serde_json::Value;
 
@@ -40,10 +39,9 @@ pub(crate) struct Passwords {
 pub(crate) struct Reach {
     options: Connection,
     passwords: Passwords,
-    config: SshConfig,
+    targets: Targets,
     connector: Connector,
     images: Images,
-    judges: Mutex<HashMap<(Vec<PathBuf>, bool), BoxedHostKeys>>,
     templates: Engine,
 }
 
@@ -60,6 +58,7 @@ impl Reach {
             Some(path) => SshConfig::load(Some(path), None, env),
         };
         let config = config.map_err(|e| Expected::usage(format!("ssh configuration: {e}")))?;
+        let agent = std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(PathBuf::from);
         let mut images = Vec::new();
         for helper in HELPERS {
             let bytes = helper.unpack().map_err(|e| Expected::usage(format!("unpacking the helper: {e}")))?;
@@ -68,10 +67,9 @@ impl Reach {
         Ok(Reach {
             options,
             passwords,
-            config,
+            targets: Targets::new(config, agent),
             connector: Connector::new(Arc::new(Passphrases)),
             images: Images::new(images),
-            judges: Mutex::default(),
             templates: Engine::new(EngineOptions::default()),
         })
     }
@@ -100,7 +98,7 @@ impl Reach {
             "local" | "ansible.builtin.local" => {
                 let own = rustix::process::geteuid().is_root().then(|| "root".to_owned());
                 start.r#become = self.escalation(&vars, access, own.as_deref(), &text)?;
-                Ok((Way::Local(self.timeouts(None)), start))
+                Ok((Way::Local(Timeouts::default()), start))
             }
             "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "ansible.builtin.ssh" => {
                 let target = self.target(inventory, host, Some(access))?;
@@ -117,19 +115,28 @@ impl Reach {
     pub(crate) fn target(&self, inventory: &Inventory, host: &str, access: Option<&Access>) -> Result<Target, Failure> {
         let vars = inventory.connection(host);
         let text = |var: Option<&Var>| self.text(inventory, host, var);
-        let address = text(vars.host)?.unwrap_or_else(|| host.to_owned());
-        let user = text(vars.user)?
-            .or_else(|| access.and_then(|a| a.remote_user.clone()))
-            .or_else(|| self.options.user.clone());
         let port = match text(vars.port)? {
             None => None,
             Some(text) => Some(
                 text.parse::<u16>().map_err(|_| Failure::new(format!("ansible_port: {text:?} is no port number")))?,
             ),
         };
-        let resolved = self.resolve(&address, user.as_deref(), port)?;
-        let mut target = self.target_of(&resolved, text(vars.host_key_checking)?.as_deref())?;
-        target.name = host.to_owned();
+        let timeout = text(vars.timeout)?.and_then(|t| t.parse().ok()).or(self.options.timeout);
+        let over = Overrides {
+            address: text(vars.host)?,
+            user: text(vars.user)?
+                .or_else(|| access.and_then(|a| a.remote_user.clone()))
+                .or_else(|| self.options.user.clone()),
+            port,
+            identity: text(vars.private_key_file)?.map(|p| home(&p)).or_else(|| self.options.private_key.clone()),
+            password: text(vars.password)?.map(Secret::new).or_else(|| self.passwords.login.clone()),
+            connect_timeout: timeout.map(Duration::from_secs),
+        };
+        let mut target = self.configured(host, &over)?;
+        let checking = text(vars.host_key_checking)?.map(|c| c.to_ascii_lowercase());
+        if checking.is_some_and(|c| matches!(c.as_str(), "false" | "no" | "0" | "off")) {
+            target.host_keys = KnownHostsJudge::boxed(KnownHosts::default(), Unknown::Believe);
+        }
         for (name, var) in [
             ("ansible_ssh_common_args", vars.common_args),
             ("ansible_ssh_extra_args", vars.extra_args),
@@ -139,30 +146,12 @@ impl Reach {
                 self.ssh_args(&mut target, name, &args)?;
             }
         }
-        if target.jumps.is_empty()
-            && target.proxy_command.is_none()
-            && let Proxy::Jump(hops) = &resolved.proxy
-        {
-            target.jumps = self.jumps(hops)?;
-        }
-        if let Some(file) = text(vars.private_key_file)? {
-            target.identities.insert(0, Identity { path: home(&file), explicit: true });
-        } else if let Some(file) = &self.options.private_key {
-            target.identities.insert(0, Identity { path: file.clone(), explicit: true });
-        }
-        target.password = text(vars.password)?.map(Secret::new).or_else(|| self.passwords.login.clone());
-        if let Some(seconds) = text(vars.timeout)?.and_then(|t| t.parse().ok()) {
-            target.timeouts.connect = Duration::from_secs(seconds);
-        }
         Ok(target)
     }
 
-    fn resolve(&self, host: &str, user: Option<&str>, port: Option<u16>) -> Result<ResolvedHost, Failure> {
-        let ssh = Path::new("/usr/bin/ssh");
-        let resolved = self
-            .config
-            .resolve_or_ask(host, user, port, ssh.exists().then_some(ssh))
-            .map_err(|e| Failure::from_error(&e))?;
+    /// By the ssh configuration. What it says that is not supported and may lead to another host is refused.
+    fn configured(&self, host: &str, over: &Overrides) -> Result<Target, Failure> {
+        let (target, resolved) = self.targets.target(host, over).map_err(|e| Failure::from_error(&e))?;
         if resolved.may_lead_elsewhere() {
             let named: Vec<String> = resolved
                 .unsupported
@@ -174,41 +163,7 @@ impl Reach {
                 named.join(", ")
             )));
         }
-        Ok(resolved)
-    }
-
-    fn target_of(&self, resolved: &ResolvedHost, checking: Option<&str>) -> Result<Target, Failure> {
-        let judge = self.judge(resolved, checking)?;
-        let mut target = Target::new(&resolved.hostname, resolved.port, &resolved.user, judge);
-        target.identities = resolved
-            .identity_files
-            .iter()
-            .map(|f| Identity { path: f.path.clone(), explicit: resolved.identity_files_configured })
-            .collect();
-        target.certificates = resolved.certificate_files.iter().map(|f| f.path.clone()).collect();
-        target.identities_only = resolved.identities_only;
-        target.agent = match &resolved.identity_agent {
-            IdentityAgent::Environment => {
-                std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(PathBuf::from)
-            }
-            IdentityAgent::None => None,
-            IdentityAgent::Socket(path) => Some(path.clone()),
-        };
-        target.timeouts = self.timeouts(Some(resolved));
-        target.host_key_alias.clone_from(&resolved.host_key_alias);
-        if let Proxy::Command(command) = &resolved.proxy {
-            target.proxy_command = Some(command.clone());
-        }
         Ok(target)
-    }
-
-    fn jumps(&self, hops: &[JumpHost]) -> Result<Vec<Target>, Failure> {
-        hops.iter()
-            .map(|hop| {
-                let resolved = self.resolve(&hop.host, hop.user.as_deref(), hop.port)?;
-                self.target_of(&resolved, None)
-            })
-            .collect()
     }
 
     /// The options that Ansible content gives to `ssh` itself. Those that lead to a host are taken; others are refused by
@@ -260,57 +215,21 @@ impl Reach {
     }
 
     fn jump_words(&self, target: &mut Target, text: &str) -> Result<(), Failure> {
-        let hops: Vec<JumpHost> = text
-            .split(',')
-            .map(|hop| {
-                let (user, place) = hop.rsplit_once('@').map_or((None, hop), |(u, p)| (Some(u.to_owned()), p));
-                let (host, port) = match place.rsplit_once(':') {
-                    Some((host, port)) if port.parse::<u16>().is_ok() => (host, port.parse().ok()),
-                    _ => (place, None),
-                };
-                JumpHost { user, host: host.trim_matches(['[', ']']).to_owned(), port }
-            })
-            .collect();
-        target.jumps = self.jumps(&hops)?;
+        let mut jumps = Vec::new();
+        for hop in text.split(',').map(str::trim) {
+            let (user, place) = hop.rsplit_once('@').map_or((None, hop), |(u, p)| (Some(u.to_owned()), p));
+            let (name, port) = match place.rsplit_once(':') {
+                Some((name, port)) if port.parse::<u16>().is_ok() => (name, port.parse().ok()),
+                _ => (place, None),
+            };
+            let name = name.trim_matches(['[', ']']);
+            let over = Overrides { user, port, ..Overrides::default() };
+            let mut hop = self.configured(name, &over)?;
+            jumps.append(&mut hop.jumps);
+            jumps.push(hop);
+        }
+        target.jumps = jumps;
         Ok(())
-    }
-
-    fn timeouts(&self, resolved: Option<&ResolvedHost>) -> Timeouts {
-        let mut times = Timeouts::default();
-        if let Some(resolved) = resolved {
-            times.connect = resolved.connect_timeout.unwrap_or(times.connect);
-            if let Some(interval) = resolved.server_alive_interval {
-                times.keepalive = interval;
-                times.keepalive_max = resolved.server_alive_count_max;
-            }
-        }
-        if let Some(seconds) = self.options.timeout {
-            times.connect = Duration::from_secs(seconds);
-        }
-        times
-    }
-
-    /// One judge for each set of files, so that they are read once.
-    fn judge(&self, resolved: &ResolvedHost, checking: Option<&str>) -> Result<BoxedHostKeys, Failure> {
-        let off = checking.is_some_and(|c| matches!(c.to_ascii_lowercase().as_str(), "false" | "no" | "0" | "off"));
-        let mut files = resolved.user_known_hosts.clone();
-        files.extend(resolved.global_known_hosts.iter().cloned());
-        let mut judges = self.judges.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(judge) = judges.get(&(files.clone(), off)) {
-            return Ok(Arc::clone(judge));
-        }
-        let known = KnownHosts::load(&files).map_err(|e| Failure::from_error(&e))?;
-        let unknown = match (resolved.strict_host_key_checking, resolved.user_known_hosts.first()) {
-            _ if off => Unknown::Believe,
-            (StrictHostKeys::Off, _) => Unknown::Believe,
-            (StrictHostKeys::AcceptNew, Some(file)) => {
-                Unknown::File { file: file.clone(), hash_names: resolved.hash_known_hosts }
-            }
-            _ => Unknown::Refuse,
-        };
-        let judge = KnownHostsJudge::new(known, unknown);
-        judges.insert((files, off), Arc::clone(&judge));
-        Ok(judge)
     }
 
     fn escalation(

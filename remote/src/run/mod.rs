@@ -77,9 +77,15 @@ where
 
 async fn stopped(stop: &mut watch::Receiver<Stop>) {
     // A sender that is gone interrupts nothing any more.
-    if stop.wait_for(|s| *s > Stop::No).await.is_err() {
+    if further(stop, Stop::No).await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// The next interruption after `told`; an error once nobody can interrupt any more.
+async fn further(stop: &mut watch::Receiver<Stop>, told: Stop) -> Result<Stop, watch::error::RecvError> {
+    // The borrow must not live across an await: it is a lock.
+    stop.wait_for(|s| *s > told).await.map(|s| *s)
 }
 
 async fn open(way: &Way, mut start: Start, order: &Order) -> Result<(FrameSender, FrameReceiver), RemoteError> {
@@ -127,8 +133,8 @@ where
     loop {
         let frame = tokio::select! {
             frame = receiver.receive() => frame,
-            changed = stop.wait_for(|s| *s > told) => {
-                match changed.map(|s| *s) {
+            changed = further(stop, told) => {
+                match changed {
                     Ok(now) => {
                         told = now;
                         let cancel = ToHost::Cancel { kill: now == Stop::Kill };

@@ -36,7 +36,7 @@ impl HostKey {
     }
 
     /// The key itself.
-    pub(crate) fn public_key(&self) -> &PublicKey {
+    pub fn public_key(&self) -> &PublicKey {
         &self.key
     }
 
