@@ -5,4 +5,5 @@ pub(crate) mod inventory;
 pub(crate) mod lint;
 pub(crate) mod modules;
 pub(crate) mod schema;
+pub(crate) mod show;
 pub(crate) mod trust;

@@ -1,0 +1,43 @@
+//! `rectify inventory`: from the command line to what is printed.
+
+use std::io::Write;
+
+use rectify_core::diag::{Diagnostics, SourceMap, render};
+
+use super::inventory::{Query, What, run};
+use crate::{
+    config::Config,
+    exit::{self, Expected},
+    files::Disk,
+};
+
+/// Prints what the command line asks for.
+///
+/// # Errors
+/// What is wrong with the inventory.
+pub(crate) fn main(args: &crate::args::Inventory, common: &crate::args::Common) -> anyhow::Result<u8> {
+    let config = Config::load()?;
+    let what = match (&args.host, args.graph) {
+        (Some(host), _) => What::Host { pattern: host.clone(), origins: args.origins },
+        (None, true) => What::Graph { group: args.group.clone().unwrap_or_else(|| "all".into()), vars: args.vars },
+        (None, false) => What::List,
+    };
+    let query = Query {
+        sources: config.inventory(&args.hosts.inventory)?,
+        limit: args.hosts.limit.clone(),
+        what,
+        yaml: args.yaml,
+        export: args.export,
+        playbook_dir: args.playbook_dir.clone(),
+        cwd: std::env::current_dir()?,
+    };
+    let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
+    let text = run(&query, &Disk, &mut map, &mut found);
+    let shown = render(&map, &found, crate::theme(common, false).is_coloured());
+    let Some(text) = text else { return Err(Expected::usage(shown.trim_end()).into()) };
+    if !shown.trim().is_empty() {
+        writeln!(std::io::stderr(), "{}", shown.trim_end())?;
+    }
+    writeln!(std::io::stdout(), "{}", text.trim_end())?;
+    Ok(exit::OK)
+}
