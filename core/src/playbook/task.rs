@@ -61,6 +61,7 @@ impl Loader<'_> {
                 || (name.starts_with("with_") && self.registry.find(name).is_none())
             {
                 refused |= keys::alternative(name).is_some();
+                self.gaps.names |= keys::short(name) == "include_vars";
                 if name.starts_with("with_") {
                     own.looped = Some((self.refused_loop(control), value.span));
                 }
