@@ -14,7 +14,7 @@ pub mod helper;
 pub mod host;
 pub mod kind;
 
-use rectify_core::module::{ActionModule, Module, Registry};
+use rectify_core::module::{ActionModule, Module, Registry, ResourceModule};
 
 /// Every module. Adding one is its file in `kind/` and its line here.
 pub const MODULES: &[&dyn Module] = &[
@@ -23,6 +23,8 @@ pub const MODULES: &[&dyn Module] = &[
     &ActionModule::<kind::command::Shell>::NEW,
     &ActionModule::<kind::debug::Debug>::NEW,
     &ActionModule::<kind::fail::Fail>::NEW,
+    &ResourceModule::<kind::package::Package>::NEW,
+    &ResourceModule::<kind::service::Service>::NEW,
     &ActionModule::<kind::set_fact::SetFact>::NEW,
 ];
 

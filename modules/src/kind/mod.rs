@@ -4,5 +4,7 @@ pub(crate) mod assert;
 pub(crate) mod command;
 pub(crate) mod debug;
 pub(crate) mod fail;
+pub(crate) mod package;
+pub(crate) mod service;
 pub(crate) mod set_fact;
 pub(crate) mod shared;

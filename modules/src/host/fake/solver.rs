@@ -177,6 +177,12 @@ impl Solver<'_> {
                 changes.push(PackageChange { name: name.clone(), from, to, purge });
             }
         }
+        if self.request.purge {
+            let left = |n: &&String| self.db.packages.get(*n).is_some_and(|p| p.status == PackageStatus::ConfigFiles);
+            let left = self.request.remove.iter().filter(left).filter(|n| !self.now.contains_key(*n));
+            changes.extend(left.map(|n| PackageChange { name: n.clone(), from: None, to: None, purge: true }));
+            changes.sort();
+        }
         Transaction { changes }
     }
 }

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use rectify_core::module::{
-    Because, Command, Effects, GroupChange, HostError, HostResult, Observe, Operate, Output, PackageRequest,
+    Because, Command, Effects, Extent, GroupChange, HostError, HostResult, Observe, Operate, Output, PackageRequest,
     Transaction, UnitAction, UserChange, WriteAttrs,
 };
 
@@ -51,7 +51,14 @@ impl Operate for RehearsalView<'_> {
     }
 
     fn transact(&self, request: &PackageRequest) -> HostResult<Transaction> {
-        let transaction = self.resolve(request)?;
+        let transaction = match self.resolve(request) {
+            // The index would be fetched first: what the new one offers is not known.
+            Err(HostError::Program { .. }) if request.refresh.is_some() => {
+                self.rehearsal.note_unknown(&[Extent::Packages], Because::task(self.task));
+                return Err(HostError::NotRehearsed);
+            }
+            other => other?,
+        };
         self.act(|hand| hand.perform(request, &transaction))?;
         Ok(transaction)
     }

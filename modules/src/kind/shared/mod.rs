@@ -2,3 +2,6 @@
 
 pub(crate) mod attrs;
 pub(crate) mod mode;
+pub(crate) mod packages;
+#[cfg(test)]
+pub(crate) mod trial;
