@@ -10,6 +10,7 @@ use rectify_tests::image::Image;
 const USAGE: &str = "\
 usage: rectify-fleet images [debian|rpm|vm]...             build host images that are missing (default: all)
        rectify-fleet up [--debian N] [--rpm N] [--vm N]    start a fleet that stays
+       rectify-fleet with [--debian N]... -- COMMAND...    run a command in a fleet's network, as its controller, then take it down
        rectify-fleet list                                  the fleets that stay
        rectify-fleet down [FOLDER]                         take one down (default: all that stay)";
 
@@ -19,6 +20,7 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["images", names @ ..] => images(names),
         ["up", options @ ..] => up(options),
+        ["with", rest @ ..] => with(rest),
         ["list"] => {
             fleet::standing().iter().for_each(|folder| println!("{}", folder.display()));
             Ok(())
@@ -43,7 +45,16 @@ fn images(names: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn up(options: &[&str]) -> Result<()> {
+fn with(words: &[&str]) -> Result<()> {
+    let Some(end) = words.iter().position(|word| *word == "--") else { bail!("{USAGE}") };
+    let [program, args @ ..] = &words[end + 1..] else { bail!("{USAGE}") };
+    let fleet = start(&words[..end])?;
+    let status = fleet.controller().command(program).args(args).status().with_context(|| format!("run {program}"))?;
+    drop(fleet);
+    std::process::exit(status.code().unwrap_or(1))
+}
+
+fn start(options: &[&str]) -> Result<Fleet> {
     let mut builder = Fleet::builder();
     for pair in options.chunks(2) {
         let &[option, count] = pair else { bail!("{USAGE}") };
@@ -55,7 +66,11 @@ fn up(options: &[&str]) -> Result<()> {
             _ => bail!("{USAGE}"),
         };
     }
-    let fleet = builder.start()?;
+    builder.start()
+}
+
+fn up(options: &[&str]) -> Result<()> {
+    let fleet = start(options)?;
     let controller = fleet.controller();
     let namespace = controller.namespace().name().to_owned();
     let (home, inventory): (PathBuf, PathBuf) = (controller.home().to_owned(), controller.inventory());

@@ -21,22 +21,33 @@ pub(super) struct Guard {
     child: Option<Child>,
 }
 
+/// What all fleets of this machine share, wherever their disks are: a lock, the limits to put back, and an entry per fleet
+/// that says where its folder is.
+pub(super) const REGISTRY: &str = "/run/rectify-fleet";
+
 /// `RECTIFY_FLEET_DIR` or `/var/tmp/rectify-fleet`: where running fleets keep disks and records.
-pub(super) fn base() -> PathBuf {
+fn base() -> PathBuf {
     std::env::var_os("RECTIFY_FLEET_DIR").map_or_else(|| "/var/tmp/rectify-fleet".into(), PathBuf::from)
 }
 
-/// Exclusive use of the records of all fleets, until dropped.
+/// The folders of all fleets on this machine.
+pub(super) fn folders() -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(REGISTRY).join("fleets")).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = entries
+        .filter_map(|entry| fs::read_to_string(entry.path()).ok())
+        .map(|folder| PathBuf::from(folder.trim()))
+        .collect();
+    folders.sort();
+    folders
+}
+
+/// Exclusive use of the registry, until dropped.
 pub(super) fn lock() -> Result<File> {
-    let base = base();
-    fs::create_dir_all(&base).with_context(|| format!("create {}", base.display()))?;
-    let path = base.join("lock");
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| format!("open {}", path.display()))?;
+    let fleets = Path::new(REGISTRY).join("fleets");
+    fs::create_dir_all(&fleets).with_context(|| format!("create {}", fleets.display()))?;
+    let path = Path::new(REGISTRY).join("lock");
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.with_context(|| format!("open {}", path.display()))?;
     lock.lock().with_context(|| format!("lock {}", path.display()))?;
     Ok(lock)
 }
@@ -45,9 +56,11 @@ impl Guard {
     /// Starts a record owned by this process, called with [`lock`] held, and the process that watches over it.
     pub(super) fn new(id: &str) -> Result<Self> {
         let folder = base().join(id);
-        fs::create_dir(&folder).with_context(|| format!("create {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         let own = std::process::id();
         fs::write(folder.join("owner"), format!("{own} {}\n", start_time(own)?)).context("write the fleet's owner")?;
+        let entry = Path::new(REGISTRY).join("fleets").join(id);
+        fs::write(&entry, format!("{}\n", folder.display())).with_context(|| format!("write {}", entry.display()))?;
         let child = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "rectify-fleet-guard"])
             .arg(&folder)
@@ -124,13 +137,9 @@ pub(super) fn take_down(folder: &Path) -> Result<()> {
 
 /// Clears what processes of this harness left that are gone together with their guards. Detached fleets stay.
 pub(super) fn reap() -> Result<()> {
-    let Ok(entries) = fs::read_dir(base()) else {
-        return Ok(());
-    };
-    for folder in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        let Ok(owner) = fs::read_to_string(folder.join("owner")) else {
-            continue;
-        };
+    for folder in folders() {
+        // An entry is written after its owner: without one, it is a fleet whose disk is gone.
+        let owner = fs::read_to_string(folder.join("owner")).unwrap_or_default();
         let guard = fs::read_to_string(folder.join("guard")).unwrap_or_default();
         if owner.trim() != "detached" && !is_alive(&owner) && !is_alive(&guard) {
             take_down(&folder)?;
@@ -163,6 +172,7 @@ fn start_time(pid: u32) -> Result<String> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let after_name = stat.rsplit_once(") ").map_or("", |parts| parts.1);
+    anyhow::ensure!(!after_name.starts_with(['Z', 'X']), "process {pid} has ended");
     let field = after_name.split(' ').nth(19).with_context(|| format!("find the start time in {path}"))?;
     Ok(field.to_owned())
 }

@@ -4,12 +4,15 @@
 # With `wait`, waits first until standard input closes, which is when the process that owns the fleet ends, however it ends.
 # Everything it touches is read from the fleet's own record; a process is killed only if it still is the one recorded.
 dir=$1
-base=$(dirname "$dir")
+registry=/run/rectify-fleet
 [ "$2" = wait ] && cat >/dev/null
-[ -f "$dir/owner" ] || exit 0
+[ -d "$dir" ] || mkdir -p "$dir" # A record of a fleet whose disk went with a reboot: only its entry is left to remove.
 
+# Not a zombie: its parent may live on without asking for it.
 alive() { # PID STARTTIME
-  [ -r "/proc/$1/stat" ] && [ "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20)" = "$2" ]
+  stat=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 1
+  case $stat in '' | [ZX]*) return 1 ;; esac
+  [ "$(echo "$stat" | cut -d' ' -f20)" = "$2" ]
 }
 
 touch "$dir/processes" "$dir/namespaces" "$dir/mounts" "$dir/cgroups"
@@ -42,15 +45,16 @@ while read -r namespace; do
   ip netns del "$namespace" 2>/dev/null
 done <"$dir/namespaces"
 
-exec 9>"$base/lock"
+exec 9>"$registry/lock"
 flock 9
 rm -rf --one-file-system "$dir"
-# The last fleet puts the machine's limits back.
-for other in "$base"/*/owner; do
+rm -f "$registry/fleets/$(basename "$dir")"
+# The last fleet on this machine puts its limits back.
+for other in "$registry"/fleets/*; do
   [ -e "$other" ] && exit 0
 done
-if [ -s "$base/limits" ]; then
-  while read -r key value; do echo "$value" >"$key"; done <"$base/limits"
-  rm -f "$base/limits"
+if [ -s "$registry/limits" ]; then
+  while read -r key value; do echo "$value" >"$key"; done <"$registry/limits"
+  rm -f "$registry/limits"
 fi
 exit 0

@@ -1,6 +1,7 @@
 //! Kernel limits that many booted systemds run into.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -23,7 +24,7 @@ pub(super) fn raise() -> Result<()> {
     if before.is_empty() {
         return Ok(());
     }
-    let saved = guard::base().join("limits");
+    let saved = Path::new(guard::REGISTRY).join("limits");
     if !saved.exists() {
         fs::write(&saved, &before).with_context(|| format!("write {}", saved.display()))?;
     }

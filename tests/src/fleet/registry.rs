@@ -9,13 +9,9 @@ use super::guard;
 
 /// The folders of the fleets that were left running on purpose.
 pub fn standing() -> Vec<PathBuf> {
-    let entries = fs::read_dir(guard::base()).into_iter().flatten().flatten();
-    let mut folders: Vec<_> = entries
-        .map(|entry| entry.path())
-        .filter(|folder| fs::read_to_string(folder.join("owner")).is_ok_and(|owner| owner.trim() == "detached"))
-        .collect();
-    folders.sort();
-    folders
+    let kept =
+        |folder: &PathBuf| fs::read_to_string(folder.join("owner")).is_ok_and(|owner| owner.trim() == "detached");
+    guard::folders().into_iter().filter(kept).collect()
 }
 
 /// Takes down a fleet by its folder.
