@@ -27,21 +27,31 @@ impl Namespace {
         Ok(Self { name: name.to_owned() })
     }
 
-    /// Makes this the middle of a fleet: a bridge with the controller's addresses.
+    /// Makes this the middle of a fleet: a bridge with the controller's addresses. Its hardware address is set, or it would be
+    /// the lowest of its cables' and change with them under those who have it cached.
     pub(super) fn add_bridge(&self) -> Result<()> {
         let own = format!("{CONTROLLER_ADDRESS}/16");
-        run("ip", &["-n", &self.name, "link", "add", BRIDGE, "type", "bridge", "forward_delay", "0"])?;
+        let hardware = hardware_address(0);
+        run(
+            "ip",
+            &["-n", &self.name, "link", "add", BRIDGE, "address", &hardware, "type", "bridge", "forward_delay", "0"],
+        )?;
         run("ip", &["-n", &self.name, "addr", "add", &own, "dev", BRIDGE])?;
         run("ip", &["-n", &self.name, "addr", "add", "fd77::1/64", "dev", BRIDGE, "nodad"])?;
         run("ip", &["-n", &self.name, "link", "set", BRIDGE, "up"])?;
         Ok(())
     }
 
-    /// Lays a cable from this bridge into a host's namespace, where its end is `host0`.
-    pub(super) fn connect(&self, host: &Namespace, cable: &str, ipv4: &str, ipv6: &str) -> Result<()> {
+    /// Lays a cable from this bridge into a host's namespace, where its end is `host0`. The host's hardware address is always
+    /// the same: after a reset it answers at once, and not only when the others' caches have given up on the old one.
+    pub(super) fn connect(&self, host: &Namespace, index: usize, cable: &str, ipv4: &str, ipv6: &str) -> Result<()> {
+        let hardware = hardware_address(index);
         run(
             "ip",
-            &["-n", &self.name, "link", "add", cable, "type", "veth", "peer", "name", "host0", "netns", &host.name],
+            &[
+                "-n", &self.name, "link", "add", cable, "type", "veth", "peer", "name", "host0", "address", &hardware,
+                "netns", &host.name,
+            ],
         )?;
         run("ip", &["-n", &self.name, "link", "set", cable, "master", BRIDGE, "up"])?;
         run("ip", &["-n", &host.name, "addr", "add", &format!("{ipv4}/16"), "dev", "host0"])?;
@@ -96,4 +106,9 @@ impl Namespace {
                 .map_err(|_| anyhow!("the work in a network namespace panicked"))?
         })
     }
+}
+
+/// A locally administered hardware address for the host of that position; 0 is the controller.
+fn hardware_address(index: usize) -> String {
+    format!("02:77:00:00:{:02x}:{:02x}", (index >> 8) & 0xff, index & 0xff)
 }

@@ -80,7 +80,7 @@ impl Machine {
 fn connect(site: &Site) -> Result<Namespace> {
     site.guard.namespace(&site.machine)?;
     let network = Namespace::create(&site.machine)?;
-    site.control.connect(&network, &site.cable(), &site.address(), &site.ipv6())?;
+    site.control.connect(&network, site.index, &site.cable(), &site.address(), &site.ipv6())?;
     Ok(network)
 }
 
