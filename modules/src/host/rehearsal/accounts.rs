@@ -198,7 +198,8 @@ impl Hand<'_> {
         };
         let gid = match (&change.group, self.sight().group(name)?) {
             (Some(_), _) => uid,
-            (None, Some(group)) => group.gid,
+            // The tools make no second group of the name, and take the default one instead (`useradd -N`).
+            (None, Some(_)) => defs.default_group,
             (None, None) if defs.user_groups => {
                 let gid = self.free_gid(&defs, change.system, Some(uid))?;
                 let group = Group { name: name.to_owned(), gid, members: Vec::new() };
@@ -224,7 +225,7 @@ impl Hand<'_> {
     pub(super) fn remove_user(&mut self, name: &str, home: bool) -> HostResult<()> {
         let fail = |status, text: String| failed(&format!("userdel {name}"), status, text);
         let Some(user) = self.sight().user(name)? else {
-            return Err(fail(6, format!("user '{name}' does not exist")));
+            return Ok(());
         };
         self.only_root(&fail)?;
         let defs = LoginDefs::read(&self.sight());
@@ -257,6 +258,9 @@ impl Hand<'_> {
     /// See [`rectify_core::module::Operate::put_group`].
     pub(super) fn put_group(&mut self, name: &str, change: &GroupChange) -> HostResult<()> {
         let old = self.sight().group(name)?;
+        if old.is_some() && change.gid.is_none() {
+            return Ok(());
+        }
         let tool = if old.is_some() { "groupmod" } else { "groupadd" };
         let fail = |status, text: String| failed(&format!("{tool} {name}"), status, text);
         self.only_root(&fail)?;
@@ -297,7 +301,7 @@ impl Hand<'_> {
     pub(super) fn remove_group(&mut self, name: &str) -> HostResult<()> {
         let fail = |status, text: String| failed(&format!("groupdel {name}"), status, text);
         let Some(group) = self.sight().group(name)? else {
-            return Err(fail(6, format!("group '{name}' does not exist")));
+            return Ok(());
         };
         self.only_root(&fail)?;
         if let Some(user) = self.sight().all_users()?.into_iter().find(|u| u.gid == group.gid) {
@@ -460,11 +464,13 @@ fn failed(program: &str, status: i32, text: String) -> HostError {
 }
 
 fn password(old: Option<String>, change: &UserChange) -> Option<String> {
-    let password = change.password.clone().or(old);
-    match change.locked {
-        None => password,
-        Some(true) => password.map(|p| if p.starts_with('!') { p } else { format!("!{p}") }),
-        Some(false) => password.map(|p| p.strip_prefix('!').map(str::to_owned).unwrap_or(p)),
+    match (&change.password, change.locked) {
+        (Some(new), Some(true)) => Some(format!("!{}", new.trim_start_matches('!'))),
+        (Some(new), Some(false)) => Some(new.trim_start_matches('!').to_owned()),
+        (Some(new), None) => Some(new.clone()),
+        (None, Some(true)) => old.map(|p| if p.starts_with('!') { p } else { format!("!{p}") }),
+        (None, Some(false)) => old.map(|p| p.strip_prefix('!').map(str::to_owned).unwrap_or(p)),
+        (None, None) => old,
     }
 }
 

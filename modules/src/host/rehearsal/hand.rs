@@ -12,12 +12,10 @@ use super::{
     notes::{Note, Scope},
     sight::{Node, Sight},
     state::{Body, Entry, Inode, Stamp, State},
-    walk::{Place, is_errno, refuse},
+    walk::{Place, is_errno, refuse, walk},
     world::World,
+    writing::Writing,
 };
-
-/// The permission mask of the helper.
-const UMASK: u32 = 0o022;
 
 /// A write: one task, one place in the sequence.
 pub(super) struct Hand<'s> {
@@ -29,6 +27,11 @@ pub(super) struct Hand<'s> {
 impl Hand<'_> {
     pub(super) fn sight(&self) -> Sight<'_> {
         Sight { world: self.world, state: self.state }
+    }
+
+    /// Resolves the path of something to be changed; see [`Writing`].
+    fn locate(&self, doing: &str, path: &Path, follow: bool) -> HostResult<Place<Node>> {
+        walk(&Writing(self.sight()), doing, path, follow)
     }
 
     /// Notes something that is not known from here on, because of this task.
@@ -61,7 +64,7 @@ impl Hand<'_> {
 
     fn put_file(&mut self, path: &Path, body: Body, size: u64, attrs: &WriteAttrs) -> HostResult<()> {
         const DOING: &str = "replacing";
-        let place = self.sight().walk(DOING, path, true)?;
+        let place = self.locate(DOING, path, true)?;
         let old = match place.end {
             Err(HostError::Unknown(because)) => match (attrs.mode, attrs.uid, attrs.gid) {
                 // With all attributes given, what was there before does not matter.
@@ -76,20 +79,19 @@ impl Hand<'_> {
             _ => {}
         }
         self.may_write_in(DOING, path, &place.path, old.as_ref().map(|n| &n.meta))?;
-        let mut meta = self.fresh(FileKind::File, 0o666 & !UMASK, &place.path)?;
+        let mut meta = self.fresh(FileKind::File, 0o644 & !self.world.umask(), &place.path)?;
         meta.size = size;
         if let Some(old) = &old {
             (meta.mode, meta.uid, meta.gid) = (old.meta.mode, old.meta.uid, old.meta.gid);
         }
-        let uid = self.world.base.uid();
-        let mine = attrs.uid.is_none_or(|to| to == meta.uid || to == uid);
-        let own_group = attrs.gid.is_none_or(|to| to == meta.gid || self.world.groups().contains(&to));
-        if uid != 0 && !(mine && own_group) {
-            return Err(refuse("changing the owner of", path, Errno::PERM));
-        }
         meta.mode = attrs.mode.unwrap_or(meta.mode) & 0o7777;
         meta.uid = attrs.uid.unwrap_or(meta.uid);
         meta.gid = attrs.gid.unwrap_or(meta.gid);
+        // The new file is made by the helper's account, and then given away.
+        let uid = self.world.base.uid();
+        if uid != 0 && (meta.uid != uid || !self.world.groups().contains(&meta.gid)) {
+            return Err(refuse("setting the owner of the new content of", path, Errno::PERM));
+        }
         self.drop_name(&place.path, old)?;
         self.insert(&place.path, meta, body);
         Ok(())
@@ -98,7 +100,7 @@ impl Hand<'_> {
     /// See [`rectify_core::module::Operate::make_dir`].
     pub(super) fn make_dir(&mut self, path: &Path, mode: u32) -> HostResult<()> {
         const DOING: &str = "making the folder";
-        let place = self.sight().walk(DOING, path, false)?;
+        let place = self.locate(DOING, path, false)?;
         if place.end?.is_some() {
             return Err(refuse(DOING, path, Errno::EXIST));
         }
@@ -115,7 +117,7 @@ impl Hand<'_> {
         if target.as_os_str().is_empty() {
             return Err(refuse(DOING, path, Errno::NOENT));
         }
-        let place = self.sight().walk(DOING, path, false)?;
+        let place = self.locate(DOING, path, false)?;
         // Whatever was there, a link is there afterwards; but a folder is not replaced.
         let old = forget_unknown(place.end)?;
         if old.as_ref().is_some_and(|n| n.meta.kind == FileKind::Directory) {
@@ -132,12 +134,12 @@ impl Hand<'_> {
     /// See [`rectify_core::module::Operate::hard_link`].
     pub(super) fn hard_link(&mut self, target: &Path, path: &Path) -> HostResult<()> {
         const DOING: &str = "linking";
-        let from = self.sight().walk(DOING, target, false)?;
+        let from = self.locate(DOING, target, false)?;
         let Some(source) = from.end? else { return Err(refuse(DOING, target, Errno::NOENT)) };
         if source.meta.kind == FileKind::Directory {
             return Err(refuse(DOING, target, Errno::PERM));
         }
-        let place = self.sight().walk(DOING, path, false)?;
+        let place = self.locate(DOING, path, false)?;
         let old = place.end?;
         if old.as_ref().is_some_and(|n| n.meta.kind == FileKind::Directory) {
             return Err(refuse(DOING, path, Errno::ISDIR));
@@ -146,9 +148,10 @@ impl Hand<'_> {
         if self.world.mounts().differ(&from.path, &place.path) {
             return Err(refuse(DOING, path, Errno::XDEV));
         }
+        let source_meta = source.meta.clone();
         let id = self.own(&from.path, source)?;
         if let Some(old) = &old
-            && (old.inode == Some(id) || from.path == place.path)
+            && (old.inode == Some(id) || from.path == place.path || same_inode(&old.meta, &source_meta))
         {
             return Ok(());
         }
@@ -163,10 +166,14 @@ impl Hand<'_> {
     /// See [`rectify_core::module::Operate::remove`].
     pub(super) fn remove(&mut self, path: &Path) -> HostResult<()> {
         const DOING: &str = "removing";
-        let place = match self.sight().walk(DOING, path, false) {
-            Err(e) if is_errno(&e, Errno::NOENT) => return Ok(()),
+        let place = match self.locate(DOING, path, false) {
+            Err(e) if is_errno(&e, Errno::NOENT) || is_errno(&e, Errno::NOTDIR) => return Ok(()),
             other => other?,
         };
+        if path.file_name().is_none() {
+            // `/`, or something that ends in `..`.
+            return Err(refuse(DOING, path, Errno::BUSY));
+        }
         let unknown = matches!(place.end, Err(HostError::Unknown(_)));
         let old = forget_unknown(place.end)?;
         if old.is_none() && !unknown {
@@ -234,7 +241,7 @@ impl Hand<'_> {
 
     /// The inode of what `path` leads to, as the overlay's own, if its attributes may be changed.
     fn to_change(&mut self, doing: &str, path: &Path, follow: bool) -> HostResult<&mut Inode> {
-        let Place { path: at, end } = self.sight().walk(doing, path, follow)?;
+        let Place { path: at, end } = self.locate(doing, path, follow)?;
         let Some(node) = end? else { return Err(refuse(doing, path, Errno::NOENT)) };
         if self.world.mounts().is_read_only(&at) {
             return Err(refuse(doing, path, Errno::ROFS));
@@ -347,4 +354,8 @@ fn forget_unknown(end: HostResult<Option<Node>>) -> HostResult<Option<Node>> {
         Err(HostError::Unknown(_)) => Ok(None),
         end => end,
     }
+}
+
+fn same_inode(a: &Meta, b: &Meta) -> bool {
+    a.ino != 0 && (a.dev, a.ino) == (b.dev, b.ino)
 }

@@ -14,19 +14,33 @@ use super::{
     walk::refuse,
 };
 
-/// Where a parameter is in the file system: dots are slashes, and slashes dots (sysctl(8)).
-fn file_of(key: &str) -> PathBuf {
+/// The one form of a key, dots between its parts: whichever of `.` and `/` comes first separates (sysctl(8)).
+fn dotted(key: &str) -> String {
+    if key.find(['.', '/']).is_some_and(|i| key.as_bytes().get(i) == Some(&b'/')) {
+        swapped(key)
+    } else {
+        key.to_owned()
+    }
+}
+
+fn swapped(key: &str) -> String {
     let swap = |c| match c {
         '.' => '/',
         '/' => '.',
         other => other,
     };
-    Path::new("/proc/sys").join(key.chars().map(swap).collect::<String>())
+    key.chars().map(swap).collect()
+}
+
+/// Where a parameter is in the file system.
+fn file_of(key: &str) -> PathBuf {
+    Path::new("/proc/sys").join(swapped(key))
 }
 
 impl Sight<'_> {
     /// The live value of a parameter.
     pub(super) fn sysctl(&self, key: &str) -> HostResult<Option<String>> {
+        let key = &*dotted(key);
         let (since, value) = match self.state.sysctls.get(key) {
             Some(put) => (put.stamp.seq, put.value.clone()),
             None => (0, self.world.base.sysctl(key)?),
@@ -59,6 +73,7 @@ impl Hand<'_> {
     /// See [`rectify_core::module::Operate::set_sysctl`].
     pub(super) fn set_sysctl(&mut self, key: &str, value: &str) -> HostResult<()> {
         const DOING: &str = "setting";
+        let key = &*dotted(key);
         let object = Path::new(key);
         let Some(old) = self.sight().sysctl(key)? else { return Err(refuse(DOING, object, Errno::NOENT)) };
         let file = file_of(key);

@@ -35,6 +35,7 @@ mod unit_file;
 mod units;
 pub(crate) mod walk;
 mod world;
+mod writing;
 
 #[cfg(test)]
 mod tests;

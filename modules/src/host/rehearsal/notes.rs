@@ -3,7 +3,7 @@
 //! A note covers what it names from its place in the sequence on; a write that comes later is known again.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -70,7 +70,11 @@ pub(super) struct Note {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     /// Notes of one canonical path, so that a look costs no more than the depth of its path.
-    by_path: BTreeMap<PathBuf, Vec<Note>>,
+    by_path: HashMap<PathBuf, Vec<Note>>,
+    /// The paths of `by_path`, for what is below another.
+    order: BTreeSet<PathBuf>,
+    /// No path in `by_path` is shorter, in bytes.
+    shortest: usize,
     /// All others.
     general: Vec<Note>,
 }
@@ -93,6 +97,9 @@ impl Notes {
     pub(super) fn add(&mut self, note: Note) {
         let list = match &note.scope {
             Scope::Path(p) | Scope::Tree(p) | Scope::NewPaths(p) | Scope::Content(p) => {
+                let length = p.as_os_str().len();
+                self.shortest = if self.by_path.is_empty() { length } else { self.shortest.min(length) };
+                self.order.insert(p.clone());
                 self.by_path.entry(p.clone()).or_default()
             }
             _ => &mut self.general,
@@ -108,18 +115,15 @@ impl Notes {
     /// Who is to blame if a look at this canonical path, known since `since`, is not known.
     pub(super) fn on_path(&self, path: &Path, since: u64, look: Look) -> Option<Because> {
         let mut because = Blame::default();
-        for ancestor in path.ancestors() {
-            let own = ancestor == path;
-            for note in self.by_path.get(ancestor).into_iter().flatten().filter(|n| n.seq > since) {
-                let covers = match &note.scope {
-                    Scope::Path(_) => own,
-                    Scope::Tree(_) => look != Look::Through,
-                    Scope::NewPaths(_) => !own && look == Look::Absent,
-                    Scope::Content(_) => own && look == Look::Content,
-                    _ => false,
-                };
-                because.add_if(covers, note);
-            }
+        for (own, note) in self.upwards(path).filter(|(_, n)| n.seq > since) {
+            let covers = match &note.scope {
+                Scope::Path(_) => own,
+                Scope::Tree(_) => look != Look::Through,
+                Scope::NewPaths(_) => !own && look == Look::Absent,
+                Scope::Content(_) => own && look == Look::Content,
+                _ => false,
+            };
+            because.add_if(covers, note);
         }
         for note in self.general.iter().filter(|n| n.seq > since) {
             let covers = match &note.scope {
@@ -142,10 +146,8 @@ impl Notes {
         child: &dyn Fn(&Path) -> Option<u64>,
     ) -> Option<Because> {
         let mut because = Blame::default();
-        for ancestor in folder.ancestors() {
-            for note in self.by_path.get(ancestor).into_iter().flatten().filter(|n| n.seq > since) {
-                because.add_if(matches!(note.scope, Scope::Tree(_) | Scope::NewPaths(_)), note);
-            }
+        for (_, note) in self.upwards(folder).filter(|(_, n)| n.seq > since) {
+            because.add_if(matches!(note.scope, Scope::Tree(_) | Scope::NewPaths(_)), note);
         }
         for (path, notes) in self.below(folder).filter(|(path, _)| path.parent() == Some(folder)) {
             let known = child(path).unwrap_or(since);
@@ -170,10 +172,8 @@ impl Notes {
         for (_, notes) in self.below(tree) {
             notes.iter().for_each(|note| because.add_if(true, note));
         }
-        for ancestor in tree.ancestors().skip(1) {
-            for note in self.by_path.get(ancestor).into_iter().flatten() {
-                because.add_if(!matches!(note.scope, Scope::Content(_)), note);
-            }
+        for (_, note) in self.upwards(tree).filter(|(own, _)| !own) {
+            because.add_if(!matches!(note.scope, Scope::Content(_)), note);
         }
         for note in &self.general {
             let covers = match &note.scope {
@@ -214,7 +214,15 @@ impl Notes {
 
     fn below(&self, tree: &Path) -> impl Iterator<Item = (&PathBuf, &Vec<Note>)> {
         let tree = tree.to_owned();
-        self.by_path.range(tree.clone()..).take_while(move |(path, _)| path.starts_with(&tree))
+        let paths = self.order.range(tree.clone()..).take_while(move |path| path.starts_with(&tree));
+        paths.filter_map(|path| Some((path, self.by_path.get(path)?)))
+    }
+
+    /// The notes of a path (true) and of all above it (false).
+    fn upwards<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = (bool, &'a Note)> {
+        let longer = |ancestor: &&Path| ancestor.as_os_str().len() >= self.shortest;
+        let paths = path.ancestors().take_while(longer).filter(|_| !self.by_path.is_empty());
+        paths.flat_map(move |at| self.by_path.get(at).into_iter().flatten().map(move |note| (at == path, note)))
     }
 }
 

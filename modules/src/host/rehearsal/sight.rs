@@ -142,7 +142,11 @@ impl<'s> Sight<'s> {
 
     /// What `path` leads to, or nothing.
     pub(super) fn node(&self, path: &Path, follow: bool) -> HostResult<Option<Node>> {
-        or_nothing(self.walk("reading", path, follow).and_then(|place| place.end))
+        match or_nothing(self.walk("reading", path, follow).and_then(|place| place.end)) {
+            // A loop of links leads to nothing, as a dangling one does.
+            Err(e) if follow && is_errno(&e, Errno::LOOP) => Ok(None),
+            other => other,
+        }
     }
 
     /// The content of the regular file that `path` leads to.
@@ -323,18 +327,12 @@ impl<'s> Sight<'s> {
 
     /// Since when an ancestor in the overlay hides what the base has at `path`.
     fn hidden(&self, path: &Path) -> Option<Stamp> {
-        if self.state.files.is_empty() {
-            return None;
+        let entry = self.state.files.above(path)?;
+        match entry.inode.map(|id| self.inode(id)) {
+            Some(Inode { body: Body::Folder { opaque: false }, .. }) => None,
+            Some(inode) => Some(inode.written.unwrap_or(entry.stamp)),
+            None => Some(entry.stamp),
         }
-        for ancestor in path.ancestors().skip(1) {
-            let Some(entry) = self.state.files.get(ancestor) else { continue };
-            return match entry.inode.map(|id| self.inode(id)) {
-                Some(Inode { body: Body::Folder { opaque: false }, .. }) => None,
-                Some(inode) => Some(inode.written.unwrap_or(entry.stamp)),
-                None => Some(entry.stamp),
-            };
-        }
-        None
     }
 
     /// A link of the base that leads to files of a package that went may have gone with them.

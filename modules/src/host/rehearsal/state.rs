@@ -74,7 +74,11 @@ pub(super) struct Entry {
 /// Files that differ from the base.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    entries: BTreeMap<PathBuf, Entry>,
+    /// By path; `order` has the same paths, for what is below another.
+    entries: HashMap<PathBuf, Entry>,
+    order: BTreeSet<PathBuf>,
+    /// No path in `entries` is shorter, in bytes: most looks need not ask for any ancestor.
+    shortest: usize,
     children: HashMap<PathBuf, BTreeSet<OsString>>,
     pub(super) inodes: Vec<Inode>,
     /// Base files with several names, by device and inode number.
@@ -90,11 +94,24 @@ impl Files {
         self.entries.get(path)
     }
 
+    /// The innermost entry above `path`.
+    pub(super) fn above(&self, path: &Path) -> Option<&Entry> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        let longer = |ancestor: &&Path| ancestor.as_os_str().len() >= self.shortest;
+        path.ancestors().skip(1).take_while(longer).find_map(|ancestor| self.entries.get(ancestor))
+    }
+
     pub(super) fn put(&mut self, path: &Path, entry: Entry) {
+        let length = path.as_os_str().len();
+        self.shortest = if self.entries.is_empty() { length } else { self.shortest.min(length) };
         if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
             self.children.entry(parent.to_owned()).or_default().insert(name.to_owned());
         }
-        self.entries.insert(path.to_owned(), entry);
+        if self.entries.insert(path.to_owned(), entry).is_none() {
+            self.order.insert(path.to_owned());
+        }
     }
 
     /// The names in a folder that differ from the base.
@@ -105,7 +122,8 @@ impl Files {
     /// All entries at and below `tree`, in order.
     pub(super) fn below(&self, tree: &Path) -> impl Iterator<Item = (&PathBuf, &Entry)> {
         let tree = tree.to_owned();
-        self.entries.range(tree.clone()..).take_while(move |(path, _)| path.starts_with(&tree))
+        let paths = self.order.range(tree.clone()..).take_while(move |path| path.starts_with(&tree));
+        paths.filter_map(|path| Some((path, self.entries.get(path)?)))
     }
 
     /// Forgets every entry at and below `tree`.
@@ -113,6 +131,7 @@ impl Files {
         let paths: Vec<PathBuf> = self.below(tree).map(|(path, _)| path.clone()).collect();
         for path in paths {
             self.entries.remove(&path);
+            self.order.remove(&path);
             self.children.remove(&path);
             if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
                 && let Some(names) = self.children.get_mut(parent)

@@ -43,6 +43,16 @@ pub(crate) trait Lookup {
 
     /// The target, if the node is a link.
     fn target(&self, path: &Path, node: &Self::Node) -> HostResult<Option<PathBuf>>;
+
+    /// Called before the link at `link` is followed: whether it may be.
+    fn may_follow(&self, _action: &str, _path: &Path, _link: &Path) -> HostResult<()> {
+        Ok(())
+    }
+
+    /// Called when what the link at `link` leads to is reached, at `to`: whether it may lead there.
+    fn may_lead(&self, _action: &str, _path: &Path, _link: &Path, _to: &Path) -> HostResult<()> {
+        Ok(())
+    }
 }
 
 /// Where a resolution ended.
@@ -80,44 +90,56 @@ pub(crate) fn walk<L: Lookup>(tree: &L, action: &str, path: &Path, follow: bool)
     let mut rest = VecDeque::new();
     enqueue(&mut rest, path);
     let mut links = 0;
+    // Links whose target is not reached yet, with how much of the path is left behind it.
+    let mut pending: Vec<(usize, PathBuf)> = Vec::new();
     while let Some(name) = rest.pop_front() {
-        if name == ".." {
-            here.pop();
-            continue;
-        }
         if name.len() > NAME {
             return Err(fail(Errno::NAMETOOLONG));
         }
         let next = here.join(&name);
-        let target = if rest.is_empty() {
+        let target = if name == ".." {
+            here.pop();
+            None
+        } else if rest.is_empty() {
             let end = tree.at(&next);
             let target = match &end {
                 Ok(Some(node)) if follow => tree.target(&next, node)?,
                 _ => None,
             };
-            match target {
-                Some(target) => target,
-                None => return Ok(Place { path: next, end }),
+            if target.is_none() {
+                for (_, link) in pending.iter().rev() {
+                    tree.may_lead(action, path, link, &next)?;
+                }
+                return Ok(Place { path: next, end });
             }
+            target
         } else {
             match tree.step(&next)? {
                 Step::Folder => {
-                    here = next;
-                    continue;
+                    here.clone_from(&next);
+                    None
                 }
-                Step::Link(target) => target,
+                Step::Link(target) => Some(target),
                 Step::Missing => return Err(fail(Errno::NOENT)),
                 Step::Other => return Err(fail(Errno::NOTDIR)),
             }
         };
-        links += 1;
-        if links > LINKS {
-            return Err(fail(Errno::LOOP));
+        if let Some(target) = target {
+            links += 1;
+            if links > LINKS {
+                return Err(fail(Errno::LOOP));
+            }
+            tree.may_follow(action, path, &next)?;
+            pending.push((rest.len(), next));
+            if target.is_absolute() {
+                here = PathBuf::from("/");
+            }
+            enqueue(&mut rest, &target);
         }
-        if target.is_absolute() {
-            here = PathBuf::from("/");
+        while pending.last().is_some_and(|(left, _)| rest.len() <= *left) {
+            let (_, link) = pending.pop().expect("it was just seen");
+            tree.may_lead(action, path, &link, &here)?;
         }
-        enqueue(&mut rest, &target);
     }
     // The path ended in a folder that was already passed through: `/`, or `x/..`.
     let end = tree.at(&here);

@@ -45,6 +45,7 @@ pub(super) struct World<'a> {
     pub(super) folders: Mutex<HashSet<PathBuf>>,
     mounts: OnceLock<Mounts>,
     groups: OnceLock<Vec<u32>>,
+    umask: OnceLock<u32>,
 }
 
 impl<'a> World<'a> {
@@ -57,6 +58,7 @@ impl<'a> World<'a> {
             folders: Mutex::default(),
             mounts: OnceLock::new(),
             groups: OnceLock::new(),
+            umask: OnceLock::new(),
         }
     }
 
@@ -84,6 +86,16 @@ impl<'a> World<'a> {
         self.mounts.get_or_init(|| {
             let read = self.base.read(Path::new("/proc/self/mountinfo"), 16 << 20);
             read.ok().flatten().map(|text| Mounts::parse(&text)).unwrap_or_default()
+        })
+    }
+
+    /// The permission mask that the host's operations run with (proc_pid_status(5)).
+    pub(super) fn umask(&self) -> u32 {
+        *self.umask.get_or_init(|| {
+            let read = self.base.read(Path::new("/proc/self/status"), 1 << 20).ok().flatten();
+            let text = read.map(|t| String::from_utf8_lossy(&t).into_owned()).unwrap_or_default();
+            let line = text.lines().find_map(|l| l.strip_prefix("Umask:"));
+            line.and_then(|l| u32::from_str_radix(l.trim(), 8).ok()).unwrap_or(0o022)
         })
     }
 
