@@ -18,6 +18,8 @@ use rectify_core::module::{ActionModule, Module, Registry, ResourceModule};
 
 /// Every module. Adding one is its file in `kind/` and its line here.
 pub const MODULES: &[&dyn Module] = &[
+    &ResourceModule::<kind::apache_fragment::ApacheFragment>::NEW,
+    &ResourceModule::<kind::apache_module::ApacheModule>::NEW,
     &ActionModule::<kind::assert::Assert>::NEW,
     &ActionModule::<kind::command::Command>::NEW,
     &ActionModule::<kind::command::Shell>::NEW,

@@ -274,6 +274,11 @@ pub trait Observe: Send + Sync {
 
     /// The user id that the host's operations run under.
     fn uid(&self) -> u32;
+
+    /// Bytes of a blob that came with the plan; an unknown hash is an error.
+    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
+        Err(HostError::Unsupported(format!("no file with the hash {sha256} came with the plan")))
+    }
 }
 
 /// Changing a host.
@@ -339,9 +344,4 @@ pub trait Operate: Observe {
     /// Runs a program that changes what `effects` declares. A rehearsal notes the effects as unknown and answers
     /// [`HostError::NotRehearsed`].
     fn run(&self, command: &Command, effects: &Effects) -> HostResult<Output>;
-
-    /// Bytes of a blob that came with the plan; an unknown hash is an error.
-    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
-        Err(HostError::Unsupported(format!("no file with the hash {sha256} came with the plan")))
-    }
 }

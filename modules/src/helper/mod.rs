@@ -10,7 +10,7 @@ use std::{
 
 use rectify_core::{
     event::HostEvent,
-    module::{Operate, Registry},
+    module::{Observe, Registry},
     plan::{Mode, Plan},
     wire::{self, FromHost, Hello, ToHost, WireError},
 };

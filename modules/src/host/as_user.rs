@@ -87,6 +87,7 @@ impl Observe for AsUser<'_> {
         fn unit(&self, name: &str) -> HostResult<Unit>;
         fn sysctl(&self, key: &str) -> HostResult<Option<String>>;
         fn kernel_modules(&self) -> HostResult<IndexMap<String, u32>>;
+        fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>>;
     }
 
     fn probe(&self, command: &Command) -> HostResult<Output> {
@@ -113,7 +114,6 @@ impl Operate for AsUser<'_> {
         fn remove_group(&self, name: &str) -> HostResult<()>;
         fn set_sysctl(&self, key: &str, value: &str) -> HostResult<()>;
         fn set_kernel_module(&self, name: &str, loaded: bool) -> HostResult<()>;
-        fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>>;
     }
 
     fn write(&self, path: &Path, content: &[u8], attrs: &WriteAttrs) -> HostResult<()> {

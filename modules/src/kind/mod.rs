@@ -1,5 +1,7 @@
 //! The modules, one file each.
 
+pub(crate) mod apache_fragment;
+pub(crate) mod apache_module;
 pub(crate) mod assert;
 pub(crate) mod command;
 pub(crate) mod debug;

@@ -118,6 +118,10 @@ impl Observe for Fake {
     fn uid(&self) -> u32 {
         self.view.uid()
     }
+
+    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
+        self.view.blob(sha256)
+    }
 }
 
 impl Operate for Fake {
@@ -242,10 +246,6 @@ impl Operate for Fake {
             return Ok(output(scripted.code, &scripted.stdout, &scripted.stderr));
         }
         Err(no_answer("commands", command))
-    }
-
-    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
-        self.view.blob(sha256)
     }
 }
 

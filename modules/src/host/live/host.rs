@@ -123,6 +123,10 @@ impl Observe for Live {
     fn uid(&self) -> u32 {
         rustix::process::geteuid().as_raw()
     }
+
+    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
+        self.blobs.get(sha256)
+    }
 }
 
 impl Live {
@@ -221,9 +225,5 @@ impl Operate for Live {
             self.packages.forget();
         }
         result
-    }
-
-    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
-        self.blobs.get(sha256)
     }
 }

@@ -101,4 +101,8 @@ impl Observe for RehearsalView<'_> {
     fn uid(&self) -> u32 {
         self.rehearsal.shared.world.base.uid()
     }
+
+    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
+        self.rehearsal.shared.world.blob(sha256)
+    }
 }

@@ -1,6 +1,6 @@
 //! A task's view as an [`Operate`].
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use rectify_core::module::{
     Because, Command, Effects, Extent, GroupChange, HostError, HostResult, Observe, Operate, Output, PackageRequest,
@@ -99,9 +99,5 @@ impl Operate for RehearsalView<'_> {
     fn run(&self, _command: &Command, effects: &Effects) -> HostResult<Output> {
         self.rehearsal.note_unknown(&effects.extents, Because::task(self.task));
         Err(HostError::NotRehearsed)
-    }
-
-    fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
-        self.rehearsal.shared.world.blob(sha256)
     }
 }

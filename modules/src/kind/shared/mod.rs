@@ -1,5 +1,6 @@
 //! What several modules have in common.
 
+pub(crate) mod apache;
 pub(crate) mod attrs;
 pub(crate) mod mode;
 pub(crate) mod packages;
