@@ -10,3 +10,4 @@ pub mod fleet;
 pub mod image;
 pub mod pool;
 pub mod proxy;
+pub mod rectify;

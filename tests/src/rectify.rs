@@ -1,0 +1,107 @@
+//! The program under test, and what it said.
+
+use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::{fleet::Output, pool::Lease};
+
+/// The program: `RECTIFY_BIN`, or what cargo built last, the release first.
+///
+/// # Errors
+/// None was built.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("RECTIFY_BIN") {
+        return Ok(path.into());
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
+    let built = ["release", "debug"].map(|profile| target.join(profile).join("rectify"));
+    built.into_iter().find(|path| path.exists()).context("no rectify was built: run `cargo build --release`")
+}
+
+/// One run with `--json`.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// The events, in order.
+    pub events: Vec<Value>,
+    /// The error stream.
+    pub stderr: String,
+}
+
+/// A task, or one item of its loop, on one host.
+pub type Place = (String, String, String);
+
+/// Runs `rectify VERB --json` on the hosts of a lease, with these further arguments.
+///
+/// # Errors
+/// It could not be run, or printed something that is not JSON.
+pub fn run(lease: &Lease, verb: &str, args: &[&str]) -> Result<Ran> {
+    let inventory = lease.inventory();
+    let mut argv: Vec<&OsStr> = Vec::new();
+    let program = binary()?;
+    argv.extend([program.as_os_str(), verb.as_ref(), "--json".as_ref(), "-i".as_ref(), inventory.as_os_str()]);
+    argv.extend(args.iter().map(OsStr::new));
+    let Output { code, stdout, stderr } = lease.run(argv)?;
+    let events = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).with_context(|| format!("no event: {line}")))
+        .collect::<Result<_>>()?;
+    Ok(Ran { code, events, stderr })
+}
+
+impl Ran {
+    /// Reports of tasks without loops and of loop items, by place.
+    pub fn reports(&self) -> BTreeMap<Place, Value> {
+        let text = |event: &Value, key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut names: BTreeMap<(String, u64), String> = BTreeMap::new();
+        let mut looped = std::collections::BTreeSet::new();
+        let mut out = BTreeMap::new();
+        for event in &self.events {
+            let host = text(event, "host");
+            if text(event, "event") == "connected" {
+                for task in event["tasks"].as_array().into_iter().flatten() {
+                    let id = task["id"].as_u64().unwrap_or_default();
+                    names.insert((host.clone(), id), format!("{id} {}", text(task, "name")));
+                }
+            }
+            let kind = text(event, "on_host");
+            let Some(id) = event.get("task").and_then(Value::as_u64) else { continue };
+            let name = names.get(&(host.clone(), id)).cloned().unwrap_or_default();
+            match kind.as_str() {
+                "item_finished" => {
+                    looped.insert((host.clone(), id));
+                    out.insert((host, name, text(event, "item")), event["report"].clone());
+                }
+                "task_finished" if !looped.contains(&(host.clone(), id)) => {
+                    out.insert((host, name, String::new()), event["report"].clone());
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The outcome of a report: `changed`, `would_change` …
+    pub fn outcome(report: &Value) -> &str {
+        report["outcome"]["outcome"].as_str().unwrap_or_default()
+    }
+
+    /// The places with this outcome, and the changes reported there.
+    pub fn with(&self, outcome: &str) -> BTreeMap<Place, Value> {
+        let reports = self.reports().into_iter().filter(|(_, report)| Self::outcome(report) == outcome);
+        reports.map(|(place, report)| (place, report["changes"].clone())).collect()
+    }
+
+    /// Why hosts were not reached, by host.
+    pub fn unreachable(&self) -> BTreeMap<String, String> {
+        self.events
+            .iter()
+            .filter(|e| e["event"] == "unreachable")
+            .map(|e| (e["host"].as_str().unwrap_or_default().to_owned(), e["failure"].to_string()))
+            .collect()
+    }
+}
