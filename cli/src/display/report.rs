@@ -74,7 +74,7 @@ fn one(out: &mut String, same: &Same, hosts: &[String], detail: Detail, theme: T
         count(hosts.len(), "host"),
         theme.paint(Meaning::Host, names(hosts, most)),
     );
-    if let Some(item) = &same.item {
+    if let Some(item) = same.item.as_ref().filter(|i| !i.is_empty()) {
         let _ = write!(head, "  ({})", line(item));
     }
     let _ = writeln!(out, "{head}");

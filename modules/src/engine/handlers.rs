@@ -1,6 +1,9 @@
 //! What was notified, and by whom.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use rectify_core::{
     event::{HostEvent, Outcome, SkipReason, TaskReport},
@@ -8,7 +11,7 @@ use rectify_core::{
     plan::{Play, TaskId},
 };
 
-use super::{Run, task};
+use super::{Run, task, vars};
 
 /// Notifications that are owed.
 #[derive(Default)]
@@ -44,50 +47,80 @@ enum Due {
     Perhaps(Because),
 }
 
-fn due(run: &Run<'_>, id: TaskId) -> Due {
-    let notified = run.notified.lock().expect("no thread panics while it holds the notifications");
-    let Some(handler) = &run.task(id).handler else { return Due::No };
-    if handler.topics.iter().any(|t| notified.certain.contains(t)) {
-        return Due::Yes;
+impl Notified {
+    fn due(&self, topics: &[String]) -> Due {
+        if topics.iter().any(|t| self.certain.contains(t)) {
+            return Due::Yes;
+        }
+        let because = topics.iter().filter_map(|t| self.perhaps.get(t)).cloned().reduce(Because::and);
+        because.map_or(Due::No, Due::Perhaps)
     }
-    let because = handler.topics.iter().filter_map(|t| notified.perhaps.get(t)).cloned().reduce(Because::and);
-    because.map_or(Due::No, Due::Perhaps)
 }
 
-/// Runs the handlers of a play that are due, in the order in which they are written. A handler may notify one that stands
-/// below it, or above it: then it runs in the next round.
-pub(crate) fn flush(run: &Run<'_>, play: &Play, done: &mut BTreeMap<TaskId, Outcome>) {
-    let handlers: Vec<TaskId> = ids(play).filter(|id| run.task(*id).handler.is_some()).collect();
+/// The handlers of a play that have begun, and how each of their turns ended: one turn for every flush that found it owed.
+pub(crate) type Turns = Mutex<BTreeMap<TaskId, Vec<Outcome>>>;
+
+/// Runs the handlers of a play that are owed, in the order in which they are written, each at most once. One that is notified
+/// by another handler below it is owed again, and stays so until the next flush.
+pub(crate) fn flush(run: &Run<'_>, play: &Play, turns: &Turns) {
+    let mut ran = BTreeSet::new();
     loop {
-        let mut ran_one = false;
-        for id in &handlers {
-            if run.cancel.is_stopped() || done.contains_key(id) {
-                continue;
-            }
-            let because = match due(run, *id) {
-                Due::No => continue,
-                Due::Yes => None,
-                Due::Perhaps(because) => Some(because),
-            };
-            ran_one = true;
-            let outcome = task::run(run, play, *id, because);
-            done.insert(*id, outcome);
-        }
-        if !ran_one {
+        let owed = std::mem::take(&mut *lock(&run.notified));
+        let next: Vec<(TaskId, Due)> = ids(play)
+            .filter_map(|id| run.task(id).handler.as_ref().map(|handler| (id, owed.due(&handler.topics))))
+            .filter(|(id, due)| !matches!(due, Due::No) && !ran.contains(id))
+            .collect();
+        if next.is_empty() {
             return;
         }
+        for (id, due) in next {
+            if run.cancel.is_stopped() {
+                return;
+            }
+            ran.insert(id);
+            turn(run, play, id, due, turns);
+        }
     }
 }
 
-/// Says of every handler of a play that has not run why it did not.
-pub(crate) fn settle(run: &Run<'_>, play: &Play, done: &BTreeMap<TaskId, Outcome>) {
-    for id in ids(play).filter(|id| run.task(*id).handler.is_some() && !done.contains_key(id)) {
-        let interrupted = run.cancel.is_stopped() && !matches!(due(run, id), Due::No);
-        let reason = if interrupted { SkipReason::Interrupted } else { SkipReason::NotNotified };
-        let report = Box::new(TaskReport::of(Outcome::Skipped { reason }));
-        (run.emit)(HostEvent::TaskFinished { task: id, report });
+fn turn(run: &Run<'_>, play: &Play, id: TaskId, due: Due, turns: &Turns) {
+    let task = run.task(id);
+    let vars = vars::of_task(run, play, task);
+    let earlier = lock(turns).get(&id).map_or(0, Vec::len);
+    if earlier == 0 {
+        (run.emit)(HostEvent::TaskStarted { task: id, name: task.name.clone() });
     }
-    *run.notified.lock().expect("no thread panics while it holds the notifications") = Notified::default();
+    let because = match due {
+        Due::Perhaps(because) => Some(because),
+        _ => None,
+    };
+    let done = task::perform(run, task, &vars, because);
+    let outcome = if done.report.ignored { Outcome::Unchanged } else { done.report.outcome.clone() };
+    // Whether there will be a second turn is not known yet, so each is an item; the first needs no name.
+    let item = if earlier == 0 { String::new() } else { format!("turn {}", earlier + 1) };
+    (run.emit)(HostEvent::ItemFinished { task: id, item, report: Box::new(done.report) });
+    lock(turns).entry(id).or_default().push(outcome);
+}
+
+/// Ends every handler of a play: with what became of its turns, or with why it had none.
+pub(crate) fn settle(run: &Run<'_>, play: &Play, turns: &Turns) {
+    let owed = std::mem::take(&mut *lock(&run.notified));
+    let turns = lock(turns);
+    for id in ids(play) {
+        let Some(handler) = &run.task(id).handler else { continue };
+        let outcome = match turns.get(&id) {
+            Some(outcomes) => task::together(outcomes.clone()),
+            None if run.cancel.is_stopped() && !matches!(owed.due(&handler.topics), Due::No) => {
+                Outcome::Skipped { reason: SkipReason::Interrupted }
+            }
+            None => Outcome::Skipped { reason: SkipReason::NotNotified },
+        };
+        (run.emit)(HostEvent::TaskFinished { task: id, report: Box::new(TaskReport::of(outcome)) });
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The tasks of a play, handlers included.

@@ -41,6 +41,7 @@ pub(crate) fn run(run: &Run<'_>, play: &Play, ended: &mut Option<Ended>) {
             (run.emit)(HostEvent::Notice { task: None, message: format!("facts could not be gathered: {error}") });
         }
     }
+    let turns = handlers::Turns::default();
     let over = AtomicBool::new(false);
     let host_over = Mutex::new(false);
     let work = |id: TaskId, turn: Turn| match turn {
@@ -48,19 +49,24 @@ pub(crate) fn run(run: &Run<'_>, play: &Play, ended: &mut Option<Ended>) {
         Turn::Run if run.cancel.is_stopped() => skip_outcome(run, id, SkipReason::Interrupted),
         Turn::Run if over.load(Ordering::SeqCst) => skip_outcome(run, id, SkipReason::Ended),
         Turn::Run => {
-            let outcome = task::run(run, play, id, None);
+            let outcome = task::run(run, play, id);
             if let (Outcome::Unchanged, Some(word)) = (&outcome, task::meta(run.task(id))) {
+                if word == "flush_handlers" {
+                    handlers::flush(run, play, &turns);
+                }
                 over.fetch_or(matches!(word, "end_play" | "end_host"), Ordering::SeqCst);
                 *host_over.lock().expect("nothing panics while it holds this") |= word == "end_host";
             }
             outcome
         }
     };
-    let mut done = schedule::walk(&tasks, run.plan.options.parallel as usize, &work);
-    handlers::flush(run, play, &mut done);
-    handlers::settle(run, play, &done);
+    let done = schedule::walk(&tasks, run.plan.options.parallel as usize, &work);
+    handlers::flush(run, play, &turns);
+    handlers::settle(run, play, &turns);
+    let turns = turns.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let of_handlers = turns.iter().flat_map(|(id, outcomes)| outcomes.iter().map(move |o| (id, o)));
     // A failure that its task ignores has come back from `task::run` as success.
-    if let Some((id, _)) = done.iter().find(|(_, outcome)| is_failure(outcome)) {
+    if let Some((id, _)) = done.iter().chain(of_handlers).find(|(_, outcome)| is_failure(outcome)) {
         *ended = Some(Ended::Failed(*id));
     } else if host_over.into_inner().expect("nothing panics while it holds this") {
         *ended = Some(Ended::Asked);

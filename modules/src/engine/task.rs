@@ -31,37 +31,40 @@ pub(crate) fn meta(task: &Task) -> Option<&str> {
     }
 }
 
-/// Runs a task and reports it. A handler that may have been notified is given the reason. The outcome that comes back is
-/// what dependents go by: a failure that the task ignores is success.
-pub(crate) fn run(run: &Run<'_>, play: &Play, id: TaskId, perhaps: Option<Because>) -> Outcome {
+/// Runs a task and reports it. The outcome that comes back is what dependents go by: a failure that the task ignores is
+/// success.
+pub(crate) fn run(run: &Run<'_>, play: &Play, id: TaskId) -> Outcome {
     let task = run.task(id);
-    let started = Instant::now();
     let vars = vars::of_task(run, play, task);
     let name = match run.templates.render_value(&task.name, &vars) {
         Ok(Rendered::Value(Value::String(name))) if !task.no_log => name,
         _ => task.name.clone(),
     };
     (run.emit)(HostEvent::TaskStarted { task: id, name });
-
-    let mut done = match perhaps {
-        Some(because) => {
-            item::note_relations(run, task, &vars, &because);
-            Done::of(id, TaskReport::of(Outcome::MayChange { because }), Map::new())
-        }
-        None => whole(run, task, &vars),
-    };
-    done.report.took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    if is_failure(&done.report.outcome) {
-        done.report.ignored = ignores(run, task, &vars, &done.result);
-    }
-    if run.plan.options.verbose > 0 && !task.no_log {
-        done.report.result = done.shown.take().map(Value::Object);
-    }
-    settle(run, task, &vars, &done);
+    let done = perform(run, task, &vars, None);
     let outcome = done.report.outcome.clone();
     let ignored = done.report.ignored;
     (run.emit)(HostEvent::TaskFinished { task: id, report: Box::new(done.report) });
     if ignored { Outcome::Unchanged } else { outcome }
+}
+
+/// Runs a task without reporting it, registers its result and notifies. A handler that may have been notified is given the
+/// reason, and is not run.
+pub(crate) fn perform(run: &Run<'_>, task: &Task, vars: &Vars, perhaps: Option<Because>) -> Done {
+    let started = Instant::now();
+    let mut done = match perhaps {
+        Some(because) => unknown(run, task, vars, because),
+        None => whole(run, task, vars),
+    };
+    done.report.took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    if is_failure(&done.report.outcome) {
+        done.report.ignored = ignores(run, task, vars, &done.result);
+    }
+    if run.plan.options.verbose > 0 && !task.no_log {
+        done.report.result = done.shown.take().map(Value::Object);
+    }
+    settle(run, task, vars, &done);
+    done
 }
 
 fn is_failure(outcome: &Outcome) -> bool {
@@ -155,7 +158,7 @@ fn each(run: &Run<'_>, task: &Task, looping: &Loop, vars: &Vars) -> Done {
 }
 
 /// One outcome for a loop: the most serious of its items' outcomes.
-fn together(outcomes: Vec<Outcome>) -> Outcome {
+pub(crate) fn together(outcomes: Vec<Outcome>) -> Outcome {
     let rank = |o: &Outcome| match o {
         Outcome::Failed { .. } => 7,
         Outcome::NotConverged { .. } => 6,
