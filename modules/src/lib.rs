@@ -23,11 +23,13 @@ pub const MODULES: &[&dyn Module] = &[
     &ActionModule::<kind::assert::Assert>::NEW,
     &ActionModule::<kind::command::Command>::NEW,
     &ActionModule::<kind::command::Shell>::NEW,
+    &ResourceModule::<kind::copy::Copy>::NEW,
     &ActionModule::<kind::debug::Debug>::NEW,
     &ActionModule::<kind::fail::Fail>::NEW,
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::service::Service>::NEW,
     &ActionModule::<kind::set_fact::SetFact>::NEW,
+    &ResourceModule::<kind::template::Template>::NEW,
 ];
 
 /// The modules as the playbook's compiler and the engine look them up.

@@ -131,8 +131,11 @@ fn files(run: &Run<'_>, task: &Task, vars: &Vars, host: &dyn Operate, args: &mut
         let content = template_file(run, &src.text.clone(), entries, vars, host, args)?;
         args.insert("_content".into(), Arg::text(content));
     } else {
-        let list: Vec<Value> =
-            entries.iter().map(|f| json!({ "below": f.below, "sha256": f.sha256, "mode": f.mode })).collect();
+        let size = |f: &FileRef| f.sha256.as_ref().and_then(|hash| run.plan.blobs.get(hash).copied());
+        let list: Vec<Value> = entries
+            .iter()
+            .map(|f| json!({ "below": f.below, "sha256": f.sha256, "size": size(f), "mode": f.mode }))
+            .collect();
         args.insert("_files".into(), Arg::from_value(&Value::Array(list)));
     }
     Ok(())

@@ -132,16 +132,23 @@ impl Wanted<'_> {
         Ok(())
     }
 
-    /// The same wish with numbers replaced by the names that states show.
+    /// The owner and group that are wanted, by the names that states show: a number by its name, a second name of an account
+    /// by its first. An account that is not there (yet) keeps the name that the task gives it.
     pub(crate) fn named(&self, host: &dyn Observe) -> Result<Named, HostError> {
         let user = match self.owner.map(owner) {
             Some(Owner::Id(id)) => Some(user_name(id, host)?),
-            Some(Owner::Name(name)) => Some(name),
+            Some(Owner::Name(name)) => Some(match host.user(&name)? {
+                Some(user) => user_name(user.uid, host)?,
+                None => name,
+            }),
             None => None,
         };
         let group = match self.group.map(owner) {
             Some(Owner::Id(id)) => Some(group_name(id, host)?),
-            Some(Owner::Name(name)) => Some(name),
+            Some(Owner::Name(name)) => Some(match host.group(&name)? {
+                Some(group) => group_name(group.gid, host)?,
+                None => name,
+            }),
             None => None,
         };
         Ok(Named { owner: user, group })
@@ -181,7 +188,7 @@ pub(crate) struct PartialAttrs {
 }
 
 /// Owner and group by the names that states show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) owner: Option<String>,
     pub(crate) group: Option<String>,

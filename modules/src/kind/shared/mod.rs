@@ -2,7 +2,14 @@
 
 pub(crate) mod apache;
 pub(crate) mod attrs;
+pub(crate) mod clock;
+pub(crate) mod digest;
+pub(crate) mod kept;
 pub(crate) mod mode;
 pub(crate) mod packages;
+pub(crate) mod paths;
+pub(crate) mod place;
+pub(crate) mod tree;
 #[cfg(test)]
 pub(crate) mod trial;
+pub(crate) mod validate;

@@ -1,0 +1,47 @@
+//! Paths in arguments and in states.
+
+use std::path::{Path, PathBuf};
+
+use rectify_core::module::{HostResult, Observe};
+use serde::{Serialize, Serializer};
+
+/// A path as the key of a state: the path itself for the module, its text for a person.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shown(pub(crate) PathBuf);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0.to_string_lossy())
+    }
+}
+
+/// Refuses what is no absolute path.
+pub(crate) fn absolute(argument: &str, path: &Path) -> Result<(), String> {
+    if path.is_absolute() {
+        return Ok(());
+    }
+    Err(format!("{argument}: {:?} is no absolute path: it has to begin with /", path.display().to_string()))
+}
+
+/// Whether a path was written with a `/` at its end.
+pub(crate) fn ends_in_slash(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
+/// The folder that a path is in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+/// The folders above `path` that are not there, the topmost first.
+pub(crate) fn missing_parents(path: &Path, host: &dyn Observe) -> HostResult<Vec<PathBuf>> {
+    let mut missing = Vec::new();
+    for folder in path.ancestors().skip(1) {
+        if host.stat(folder)?.is_some() {
+            break;
+        }
+        missing.push(folder.to_owned());
+    }
+    missing.reverse();
+    Ok(missing)
+}
