@@ -1,0 +1,195 @@
+//! The engine on a fake host: what it runs, and what it says of it.
+
+#![cfg(feature = "fake")]
+
+use std::sync::Mutex;
+
+use rectify_core::{
+    event::{HostEvent, Outcome, SkipReason, TaskReport},
+    plan::{Plan, TaskId},
+};
+use rectify_modules::{
+    REGISTRY,
+    engine::{ApplyStage, Cancel, run},
+    host::fake::Fake,
+};
+use serde_json::{Value, json};
+
+/// A task as the plan's JSON has it, with `over` laid over the defaults. It comes after the one above.
+fn task(id: u32, module: &str, args: &Value, over: &Value) -> Value {
+    let needs = if id == 0 { json!([]) } else { json!([{ "on": id - 1, "why": "listed" }]) };
+    let mut task = json!({
+        "id": id, "name": format!("task {id}"), "role": null, "origin": { "file": "p.yml", "line": 1, "column": 1 },
+        "module": module, "args": arg(args), "scope": null, "when": [], "loop": null, "register": null, "notify": [],
+        "handler": null, "become_user": null, "changed_when": null, "failed_when": null, "ignore_errors": null,
+        "retry": null, "no_log": false, "environment": {}, "check_mode": null, "files": {}, "needs": needs, "tags": [],
+    });
+    for (key, value) in over.as_object().unwrap() {
+        task[key] = value.clone();
+    }
+    task
+}
+
+fn arg(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.contains("{{") => json!({ "Template": text }),
+        Value::Array(items) => json!({ "List": items.iter().map(arg).collect::<Vec<_>>() }),
+        Value::Object(map) => {
+            json!({ "Map": map.iter().map(|(k, v)| (k.clone(), arg(v))).collect::<serde_json::Map<_, _>>() })
+        }
+        Value::String(text) => json!({ "Scalar": { "text": text, "value": text } }),
+        other => json!({ "Scalar": { "text": other.to_string(), "value": other } }),
+    }
+}
+
+fn when(texts: &[&str]) -> Value {
+    let origin = json!({ "file": "p.yml", "line": 1, "column": 1 });
+    texts.iter().map(|text| json!({ "text": text, "origin": origin })).collect()
+}
+
+/// Runs the tasks as one play, for real, on a fake host.
+fn reports(tasks: &[Value]) -> Vec<TaskReport> {
+    let plan: Plan = serde_json::from_value(json!({
+        "run": "r", "host": "h", "mode": "apply", "inventory_vars": {}, "extra_vars": {}, "scopes": [], "blobs": {},
+        "plays": [{
+            "name": "play", "origin": { "file": "p.yml", "line": 1, "column": 1 }, "first": 0, "count": tasks.len(),
+            "defaults": {}, "vars": {}, "gather_facts": false,
+        }],
+        "tasks": tasks,
+        "options": { "parallel": 4, "diff": true, "diff_limit": 1_048_576, "verbose": 0 },
+    }))
+    .unwrap();
+    let fake = Fake::debian();
+    let seen = Mutex::new(Vec::new());
+    run(&plan, REGISTRY, &ApplyStage::new(&fake), &Cancel::default(), &|event| {
+        if let HostEvent::TaskFinished { task, report } = event {
+            seen.lock().unwrap().push((task, *report));
+        }
+    });
+    let mut seen = seen.into_inner().unwrap();
+    seen.sort_by_key(|(id, _)| *id);
+    let ids: Vec<u32> = seen.iter().map(|(id, _)| id.0).collect();
+    assert_eq!(ids, (0..u32::try_from(tasks.len()).unwrap()).collect::<Vec<_>>(), "every task finishes once");
+    seen.into_iter().map(|(_, report)| report).collect()
+}
+
+fn outcomes(tasks: &[Value]) -> Vec<Outcome> {
+    reports(tasks).into_iter().map(|report| report.outcome).collect()
+}
+
+#[test]
+fn a_failure_skips_what_depends_on_it_and_nothing_else() {
+    let all = outcomes(&[
+        task(0, "fail", &json!({ "msg": "no" }), &json!({})),
+        task(1, "debug", &json!({ "msg": "after" }), &json!({})),
+        task(2, "debug", &json!({ "msg": "free" }), &json!({ "needs": [] })),
+    ]);
+    assert!(matches!(&all[0], Outcome::Failed { failure } if failure.message == "no"));
+    assert_eq!(all[1], Outcome::Skipped { reason: SkipReason::Dependency { task: TaskId(0) } });
+    assert_eq!(all[2], Outcome::Unchanged);
+}
+
+#[test]
+fn an_ignored_failure_is_reported_and_holds_nothing_up() {
+    let ignore = json!({ "ignore_errors": when(&["true"])[0] });
+    let all = reports(&[task(0, "fail", &json!({}), &ignore), task(1, "debug", &json!({ "msg": "on" }), &json!({}))]);
+    assert!(all[0].ignored && matches!(all[0].outcome, Outcome::Failed { .. }));
+    assert_eq!(all[1].outcome, Outcome::Unchanged);
+}
+
+#[test]
+fn results_facts_and_loops_are_seen_by_later_tasks() {
+    let looping = json!({ "over": arg(&json!(["a", "b"])), "flatten": false, "dict": false, "var": "item", "index_var": "n", "label": null });
+    let all = outcomes(&[
+        task(0, "set_fact", &json!({ "base": "{{ 40 + 2 }}" }), &json!({ "register": "done" })),
+        task(1, "debug", &json!({ "msg": "{{ item }}{{ n }}" }), &json!({ "loop": looping, "register": "looped" })),
+        task(
+            2,
+            "assert",
+            &json!({ "that": [
+            "base == 42", "not done.failed", "looped.results | length == 2", "looped.results[1].msg == 'b1'",
+            "looped.results[0].item == 'a'",
+        ] }),
+            &json!({}),
+        ),
+    ]);
+    assert_eq!(all[2], Outcome::Unchanged, "{all:?}");
+}
+
+#[test]
+fn a_condition_that_does_not_hold_skips_and_says_which() {
+    let all = outcomes(&[task(0, "fail", &json!({}), &json!({ "when": when(&["true", "1 > 2"]) }))]);
+    assert_eq!(all, [Outcome::Skipped { reason: SkipReason::Condition { when: "1 > 2".into() } }]);
+}
+
+#[test]
+fn a_handler_runs_if_and_only_if_its_notifier_changed_something() {
+    let handler = json!({ "handler": { "topics": ["restart"] }, "needs": [] });
+    let run = |changed: &str| {
+        outcomes(&[
+            task(
+                0,
+                "debug",
+                &json!({ "msg": "x" }),
+                &json!({ "notify": ["restart"], "changed_when": when(&[changed]) }),
+            ),
+            task(1, "debug", &json!({ "msg": "ran" }), &handler),
+        ])
+    };
+    assert_eq!(run("true"), [Outcome::Changed, Outcome::Unchanged]);
+    assert_eq!(run("false")[1], Outcome::Skipped { reason: SkipReason::NotNotified });
+}
+
+#[test]
+fn a_flush_runs_what_is_owed_and_the_end_what_is_owed_again() {
+    let notify = json!({ "notify": ["restart"], "changed_when": when(&["true"]) });
+    let all = reports(&[
+        task(0, "debug", &json!({ "msg": "x" }), &notify),
+        task(1, "meta", &json!({ "cmd": "flush_handlers" }), &json!({})),
+        task(2, "assert", &json!({ "that": ["turn == 1"] }), &json!({})),
+        task(3, "debug", &json!({ "msg": "y" }), &notify),
+        task(
+            4,
+            "set_fact",
+            &json!({ "turn": "{{ turn | default(0) + 1 }}" }),
+            &json!({ "handler": { "topics": ["restart"] }, "needs": [] }),
+        ),
+        task(
+            5,
+            "assert",
+            &json!({ "that": ["turn == 2"] }),
+            &json!({ "handler": { "topics": ["restart"] }, "needs": [] }),
+        ),
+    ]);
+    assert_eq!(all[2].outcome, Outcome::Unchanged, "{all:?}");
+    // The second handler fails at the flush, where the first has run once, and holds at the end.
+    assert!(matches!(all[5].outcome, Outcome::Failed { .. }), "{all:?}");
+}
+
+#[test]
+fn what_no_log_hides_is_nowhere_in_the_report() {
+    let all = reports(&[task(0, "fail", &json!({ "msg": "the password is hunter2" }), &json!({ "no_log": true }))]);
+    assert!(!format!("{all:?}").contains("hunter2"));
+}
+
+#[test]
+fn an_undefined_variable_fails_its_task_and_is_named() {
+    let all = outcomes(&[
+        task(0, "debug", &json!({ "msg": "{{ nowhere }}" }), &json!({})),
+        task(1, "debug", &json!({ "msg": "free" }), &json!({ "needs": [] })),
+    ]);
+    assert!(matches!(&all[0], Outcome::Failed { failure } if failure.message.contains("nowhere")), "{all:?}");
+    assert_eq!(all[1], Outcome::Unchanged);
+}
+
+#[test]
+fn retries_end_when_the_condition_holds_and_fail_when_it_never_does() {
+    let retry =
+        |text: &str| json!({ "register": "r", "retry": { "until": when(&[text]), "retries": 2, "delay": 0.0 } });
+    let all = outcomes(&[
+        task(0, "debug", &json!({ "msg": "x" }), &retry("r.msg == 'x'")),
+        task(1, "debug", &json!({ "msg": "x" }), &retry("r.msg == 'y'")),
+    ]);
+    assert_eq!(all[0], Outcome::Unchanged);
+    assert!(matches!(&all[1], Outcome::Failed { failure } if failure.message.contains("3 tries")), "{all:?}");
+}
