@@ -197,7 +197,7 @@ impl Hand<'_> {
     /// See [`rectify_core::module::Operate::set_mode`].
     pub(super) fn set_mode(&mut self, path: &Path, mode: u32) -> HostResult<()> {
         let stamp = self.stamp;
-        let inode = self.to_change("changing the mode of", path, true)?;
+        let inode = self.changeable("changing the mode of", path, true)?;
         inode.meta.mode = mode & 0o7777;
         inode.changed = stamp;
         Ok(())
@@ -214,7 +214,7 @@ impl Hand<'_> {
         const DOING: &str = "changing the owner of";
         let (stamp, me) = (self.stamp, self.world.base.uid());
         let groups = if me == 0 { &[] } else { self.world.groups() };
-        let inode = self.to_change(DOING, path, follow)?;
+        let inode = self.changeable(DOING, path, follow)?;
         if me != 0 && (uid.is_some_and(|to| to != inode.meta.uid) || gid.is_some_and(|to| !groups.contains(&to))) {
             return Err(refuse(DOING, path, Errno::PERM));
         }
@@ -232,7 +232,7 @@ impl Hand<'_> {
     /// See [`rectify_core::module::Operate::set_times`].
     pub(super) fn set_times(&mut self, path: &Path, mtime: Option<i64>, atime: Option<i64>) -> HostResult<()> {
         let stamp = self.stamp;
-        let inode = self.to_change("changing the times of", path, true)?;
+        let inode = self.changeable("changing the times of", path, true)?;
         inode.meta.mtime = mtime.unwrap_or(inode.meta.mtime);
         inode.meta.atime = atime.unwrap_or(inode.meta.atime);
         inode.changed = stamp;
@@ -240,7 +240,7 @@ impl Hand<'_> {
     }
 
     /// The inode of what `path` leads to, as the overlay's own, if its attributes may be changed.
-    fn to_change(&mut self, doing: &str, path: &Path, follow: bool) -> HostResult<&mut Inode> {
+    fn changeable(&mut self, doing: &str, path: &Path, follow: bool) -> HostResult<&mut Inode> {
         let Place { path: at, end } = self.locate(doing, path, follow)?;
         let Some(node) = end? else { return Err(refuse(doing, path, Errno::NOENT)) };
         if self.world.mounts().is_read_only(&at) {
