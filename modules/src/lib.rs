@@ -27,9 +27,11 @@ pub const MODULES: &[&dyn Module] = &[
     &ActionModule::<kind::debug::Debug>::NEW,
     &ActionModule::<kind::fail::Fail>::NEW,
     &ResourceModule::<kind::package::Package>::NEW,
+    &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
     &ResourceModule::<kind::service::Service>::NEW,
     &ActionModule::<kind::set_fact::SetFact>::NEW,
     &ResourceModule::<kind::template::Template>::NEW,
+    &ResourceModule::<kind::sysctl::Sysctl>::NEW,
 ];
 
 /// The modules as the playbook's compiler and the engine look them up.
