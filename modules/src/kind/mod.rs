@@ -12,5 +12,5 @@ pub(crate) mod package_allowlist;
 pub(crate) mod service;
 pub(crate) mod set_fact;
 pub(crate) mod shared;
-pub(crate) mod template;
 pub(crate) mod sysctl;
+pub(crate) mod template;
