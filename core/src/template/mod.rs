@@ -24,6 +24,7 @@ mod free;
 mod ir;
 mod lower;
 mod methods;
+mod pattern;
 mod predicates;
 mod pyformat;
 mod pyregex;
@@ -44,6 +45,7 @@ pub use check::{TextKind, check_syntax};
 pub use data::{Data, TaskRef, Trust};
 pub use error::{ErrorKind, TemplateError};
 pub use free::{FreeVar, defined_when_true, free_variables, free_variables_of_expression, free_variables_of_file};
+pub use pattern::{Pattern, escape_pattern};
 pub use vars::Vars;
 
 use error::{R, Stop};

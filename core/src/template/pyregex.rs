@@ -95,6 +95,36 @@ impl PyRegex {
         Ok(found)
     }
 
+    /// `match.expand`: a replacement with the groups of one match.
+    pub(crate) fn expand(&self, caps: &Captures<'_>, replacement: &str) -> R<String> {
+        let pieces = match pieces(replacement) {
+            Ok(pieces) => pieces,
+            Err(why) => return fail(format!("the replacement `{replacement}` is wrong: {why}")),
+        };
+        let mut out = String::new();
+        self.expand_into(caps, &pieces, &mut out)?;
+        Ok(out)
+    }
+
+    fn expand_into(&self, caps: &Captures<'_>, pieces: &[Piece], out: &mut String) -> R<()> {
+        for piece in pieces {
+            match piece {
+                Piece::Text(t) => out.push_str(t),
+                Piece::Group(n) if *n > self.groups() => {
+                    return fail(format!("the replacement names group {n}, which the pattern does not have"));
+                }
+                Piece::Group(n) => out.push_str(caps.get(*n).map_or("", |m| m.as_str())),
+                Piece::Named(n) => {
+                    if !self.regex.capture_names().flatten().any(|name| name == n) {
+                        return fail(format!("the replacement names group `{n}`, which the pattern does not have"));
+                    }
+                    out.push_str(caps.name(n).map_or("", |m| m.as_str()));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// `re.subn`.
     pub(crate) fn replace(&self, text: &str, replacement: &str, count: usize, max: usize) -> R<(String, usize)> {
         let pieces = match pieces(replacement) {
@@ -107,21 +137,7 @@ impl PyRegex {
         for caps in &all {
             let Some(whole) = caps.get(0) else { continue };
             out.push_str(&text[last..whole.start()]);
-            for piece in &pieces {
-                match piece {
-                    Piece::Text(t) => out.push_str(t),
-                    Piece::Group(n) if *n > self.groups() => {
-                        return fail(format!("the replacement names group {n}, which the pattern does not have"));
-                    }
-                    Piece::Group(n) => out.push_str(caps.get(*n).map_or("", |m| m.as_str())),
-                    Piece::Named(n) => {
-                        if !self.regex.capture_names().flatten().any(|name| name == n) {
-                            return fail(format!("the replacement names group `{n}`, which the pattern does not have"));
-                        }
-                        out.push_str(caps.name(n).map_or("", |m| m.as_str()));
-                    }
-                }
-            }
+            self.expand_into(caps, &pieces, &mut out)?;
             if out.len() > max {
                 return fail(format!("the replaced text is longer than {} MiB", max >> 20));
             }
