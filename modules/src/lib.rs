@@ -29,6 +29,7 @@ pub const MODULES: &[&dyn Module] = &[
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
     &ResourceModule::<kind::service::Service>::NEW,
+    &ResourceModule::<kind::lineinfile::LineInFile>::NEW,
     &ActionModule::<kind::set_fact::SetFact>::NEW,
     &ResourceModule::<kind::template::Template>::NEW,
     &ResourceModule::<kind::sysctl::Sysctl>::NEW,

@@ -10,6 +10,7 @@ pub(crate) mod fail;
 pub(crate) mod package;
 pub(crate) mod package_allowlist;
 pub(crate) mod service;
+pub(crate) mod lineinfile;
 pub(crate) mod set_fact;
 pub(crate) mod shared;
 pub(crate) mod sysctl;

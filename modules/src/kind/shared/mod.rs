@@ -4,6 +4,7 @@ pub(crate) mod apache;
 pub(crate) mod attrs;
 pub(crate) mod clock;
 pub(crate) mod digest;
+pub(crate) mod edit;
 pub(crate) mod kept;
 pub(crate) mod mode;
 pub(crate) mod packages;
@@ -12,4 +13,6 @@ pub(crate) mod place;
 pub(crate) mod tree;
 #[cfg(test)]
 pub(crate) mod trial;
+#[cfg(all(test, feature = "fake"))]
+pub(crate) mod twice;
 pub(crate) mod validate;
