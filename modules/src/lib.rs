@@ -26,13 +26,15 @@ pub const MODULES: &[&dyn Module] = &[
     &ResourceModule::<kind::copy::Copy>::NEW,
     &ActionModule::<kind::debug::Debug>::NEW,
     &ActionModule::<kind::fail::Fail>::NEW,
+    &ResourceModule::<kind::group::Group>::NEW,
+    &ResourceModule::<kind::lineinfile::LineInFile>::NEW,
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
     &ResourceModule::<kind::service::Service>::NEW,
-    &ResourceModule::<kind::lineinfile::LineInFile>::NEW,
     &ActionModule::<kind::set_fact::SetFact>::NEW,
     &ResourceModule::<kind::template::Template>::NEW,
     &ResourceModule::<kind::sysctl::Sysctl>::NEW,
+    &ResourceModule::<kind::user::User>::NEW,
 ];
 
 /// The modules as the playbook's compiler and the engine look them up.
