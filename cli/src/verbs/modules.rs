@@ -90,7 +90,8 @@ fn page(module: &dyn Module) -> String {
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     if let Some(properties) = properties.filter(|p| !p.is_empty()) {
         out.push_str("## Arguments\n\n| argument | type | meaning |\n| --- | --- | --- |\n");
-        for (name, property) in properties {
+        // What begins with `_` comes from the engine.
+        for (name, property) in properties.iter().filter(|(name, _)| !name.starts_with('_')) {
             let aliases: Vec<String> =
                 module.aliases().iter().filter(|(_, to)| to == name).map(|(from, _)| format!("`{from}`")).collect();
             let aliases = if aliases.is_empty() { String::new() } else { format!(" (also {})", aliases.join(", ")) };

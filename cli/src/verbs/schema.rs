@@ -104,6 +104,7 @@ fn playbook() -> Value {
 fn arguments(module: &dyn Module) -> Value {
     let mut schema = module.schema().to_value();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.retain(|name, _| !name.starts_with('_'));
         for (alias, argument) in module.aliases() {
             if let Some(same) = properties.get(*argument).cloned() {
                 properties.insert((*alias).to_owned(), same);

@@ -45,8 +45,9 @@ pub(crate) struct ApacheFragment {
     /// Whether a running server is reloaded. Default: yes. With `no` the configuration is tested, but a reload that would
     /// end the server is not noticed here.
     reload: Option<bool>,
+    /// The controller's file, from the engine: the schema has it, so that the compiler sends what `src` names.
     #[serde(default, rename = "_files")]
-    #[schemars(skip)]
+    #[schemars(with = "serde_json::Value")]
     files: Vec<Sent>,
     #[serde(skip)]
     wanted: OnceLock<Option<Content>>,

@@ -74,7 +74,7 @@ pub(crate) struct Template {
     comment_end_string: Option<String>,
     /// The rendered text, from the engine.
     #[serde(rename = "_content")]
-    #[schemars(skip)]
+    // In the schema, so that the compiler sends the template and checks it.
     content: Option<String>,
     #[serde(skip)]
     kept: Kept<(PathBuf, Sight)>,

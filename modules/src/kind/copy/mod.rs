@@ -73,7 +73,8 @@ pub(crate) struct Copy {
     checksum: Option<String>,
     /// The controller's files, from the engine.
     #[serde(rename = "_files")]
-    #[schemars(skip)]
+    // In the schema, so that the compiler sends what `src` names.
+    #[schemars(with = "Option<Value>")]
     files: Option<Vec<Sent>>,
     #[serde(skip)]
     kept: Kept<Survey>,

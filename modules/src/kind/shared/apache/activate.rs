@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use rectify_core::module::{HostError, ModuleError, Observe, Operate, UnitAction};
+use rectify_core::module::{HostError, ModuleError, Operate, UnitAction};
 
 use super::{Layout, kept::Kept, one_line};
 
