@@ -29,7 +29,10 @@ fn read(source: &str) -> Inventory {
 fn the_default_is_this_machine_alone() {
     let inventory = read("inventory/default");
     assert_eq!(inventory.select("all", None).unwrap().hosts, ["localhost"]);
-    assert_eq!(Value::Object(inventory.vars("localhost").unwrap()), json!({"ansible_connection": "local"}));
+    assert_eq!(
+        Value::Object(inventory.vars("localhost").unwrap()),
+        json!({"ansible_connection": "local", "ansible_become": false})
+    );
 }
 
 #[test]
