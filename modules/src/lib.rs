@@ -28,6 +28,7 @@ pub const MODULES: &[&dyn Module] = &[
     &ActionModule::<kind::fail::Fail>::NEW,
     &ResourceModule::<kind::group::Group>::NEW,
     &ResourceModule::<kind::lineinfile::LineInFile>::NEW,
+    &ResourceModule::<kind::kernel_module::KernelModule>::NEW,
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
     &ResourceModule::<kind::service::Service>::NEW,

@@ -9,6 +9,7 @@ pub(crate) mod debug;
 pub(crate) mod fail;
 pub(crate) mod group;
 pub(crate) mod lineinfile;
+pub(crate) mod kernel_module;
 pub(crate) mod package;
 pub(crate) mod package_allowlist;
 pub(crate) mod service;
