@@ -51,7 +51,8 @@ const DEPTH: usize = 60;
 fn path(dice: &mut Dice, root: &Path) -> PathBuf {
     const NAMES: [&str; 7] = ["a", "b", "c", "d", "l", "m", ".."];
     let mut path = root.to_owned();
-    for _ in 0..=dice.roll(3) {
+    // Mostly near the top, where other operations have left something.
+    for _ in 0..=*dice.one(&[0, 0, 0, 1, 1, 2]) {
         path.push(dice.one(&NAMES));
     }
     path
@@ -67,8 +68,8 @@ fn operation(dice: &mut Dice, root: &Path, is_root: bool) -> Op {
             Op::Write(at, format!("{}\n", dice.roll(100)), attrs)
         }
         4 => Op::Copy(at, path(dice, root)),
-        5..=7 => Op::Folder(at, *dice.one(&[0o755, 0o700, 0o2775, 0o1777])),
-        8..=10 => {
+        5 | 6 => Op::Folder(at, *dice.one(&[0o755, 0o700, 0o2775, 0o1777])),
+        7..=9 => {
             let target = match dice.roll(3) {
                 0 => path(dice, root),
                 1 => PathBuf::from(*dice.one(&["a", "b", "../a", "l", "m", "./c/d", "..", "."])),
@@ -76,7 +77,7 @@ fn operation(dice: &mut Dice, root: &Path, is_root: bool) -> Op {
             };
             Op::Link(if target.as_os_str().is_empty() { "a".into() } else { target }, at)
         }
-        11 => Op::HardLink(path(dice, root), at),
+        10 | 11 => Op::HardLink(path(dice, root), at),
         12 | 13 => Op::Remove(at),
         14 => Op::Mode(at, *dice.one(&[0o644, 0o755, 0o6755, 0o1777, 0o700])),
         15 => Op::Owner(at, owner(dice), owner(dice), dice.roll(2) == 0),
@@ -168,6 +169,12 @@ fn compare(seed: u64) {
     }
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let is_root = live.uid() == 0;
+    if is_root {
+        // A folder that hands its group down.
+        live.make_dir(&root.join("d"), 0o755).unwrap();
+        live.set_owner(&root.join("d"), None, Some(1000), true).unwrap();
+        live.set_mode(&root.join("d"), 0o2775).unwrap();
+    }
     // Some of it is there before the rehearsal begins.
     for _ in 0..dice.roll(16) {
         let op = operation(&mut dice, &root, is_root);
