@@ -48,6 +48,8 @@ pub struct Report {
     pub data: Map<String, Value>,
     /// Variables that hold for the rest of the run on this host (`set_fact`).
     pub facts: Map<String, Value>,
+    /// Facts of the host, by their names below `ansible_facts` (`setup`): from here on they stand beside those that are known.
+    pub host_facts: Map<String, Value>,
     /// Lines for the operator (`debug`).
     pub messages: Vec<String>,
     /// With how many `-v`, at least, the messages are shown.
@@ -59,7 +61,15 @@ pub struct Report {
 impl Report {
     /// Looked, and found this.
     pub fn looked(data: Map<String, Value>) -> Self {
-        Report { ran: Ran::Looked, data, facts: Map::new(), messages: Vec::new(), verbosity: 0, findings: Vec::new() }
+        Report {
+            ran: Ran::Looked,
+            data,
+            facts: Map::new(),
+            host_facts: Map::new(),
+            messages: Vec::new(),
+            verbosity: 0,
+            findings: Vec::new(),
+        }
     }
 
     /// Acted, with this result.

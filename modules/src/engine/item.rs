@@ -154,7 +154,7 @@ fn after_second_look(context: &Context<'_>, mut report: TaskReport, second: Seen
 fn act(context: &Context<'_>, action: &dyn ErasedAction, pure: bool, host: &dyn Operate) -> Done {
     let Context { run, task, .. } = context;
     let rehearsed = run.checks() || task.check_mode == Some(true);
-    let Report { ran, data, facts, mut messages, verbosity, findings } = match action.run(host) {
+    let Report { ran, data, facts, host_facts, mut messages, verbosity, findings } = match action.run(host) {
         Ok(report) => report,
         Err(ModuleError::Host(HostError::NotRehearsed)) if rehearsed => return would_run(context),
         Err(error) if pure && error.because().is_some() => {
@@ -164,6 +164,9 @@ fn act(context: &Context<'_>, action: &dyn ErasedAction, pure: bool, host: &dyn 
     };
     for (name, value) in &facts {
         run.runtime.lock().expect("no thread panics while it holds the runtime").set(name, vars::plain(value));
+    }
+    if !host_facts.is_empty() {
+        run.runtime.lock().expect("no thread panics while it holds the runtime").add_facts(host_facts);
     }
     if verbosity > run.plan.options.verbose {
         messages.clear();

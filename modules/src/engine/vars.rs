@@ -18,13 +18,20 @@ use super::Run;
 pub(crate) struct Runtime {
     /// Registered results and set facts, by name.
     made: IndexMap<String, Data>,
-    /// Facts with Ansible's names, once gathered.
+    /// Facts with Ansible's names, as far as they are known.
     facts: Option<Map<String, Value>>,
+    /// Whether all of them were gathered.
+    gathered: bool,
 }
 
 impl Runtime {
     pub(crate) fn set(&mut self, name: &str, value: Data) {
         self.made.insert(name.to_owned(), value);
+    }
+
+    /// Puts facts beside those that are known, or in their place.
+    pub(crate) fn add_facts(&mut self, facts: Map<String, Value>) {
+        self.facts.get_or_insert_default().extend(facts);
     }
 }
 
@@ -35,8 +42,9 @@ pub(crate) fn templates() -> Templates {
 /// Gathers facts unless that has been done. A failure leaves them empty and is the caller's to report.
 pub(crate) fn gather(run: &Run<'_>, host: &dyn Observe) -> Result<(), rectify_core::module::ModuleError> {
     let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
-    if runtime.facts.is_none() {
-        runtime.facts = Some(crate::facts::gather(host)?);
+    if !runtime.gathered {
+        runtime.add_facts(crate::facts::gather(host)?);
+        runtime.gathered = true;
     }
     Ok(())
 }

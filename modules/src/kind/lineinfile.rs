@@ -146,16 +146,7 @@ impl LineInFile {
         }
         // A replacement in which the pattern is not found any more leaves the line above it to be the last match: what is
         // wanted is that none is left.
-        let mut now = text.to_owned();
-        for _ in 0..=64 {
-            let next = self.with(&now)?;
-            if next == now {
-                return Ok(now);
-            }
-            now = next;
-        }
-        // It never settles (each time adds to the line): once, and the second look says that it did not converge.
-        self.with(text)
+        edit::settled(text, &|text| self.with(text))
     }
 
     fn without(&self, text: &str) -> Result<String, String> {

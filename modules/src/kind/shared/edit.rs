@@ -237,6 +237,22 @@ pub(crate) fn encode(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// An edit until nothing is left to do, as far as that comes after a few times; else once, so that the second look finds
+/// that it does not converge.
+pub(crate) fn settled(text: &str, edit: Edit<'_>) -> Result<String, String> {
+    let once = edit(text)?;
+    let mut now = once.clone();
+    for _ in 0..64 {
+        match edit(&now) {
+            Ok(next) if next == now => return Ok(now),
+            // What doubles each time must not fill the memory first.
+            Ok(next) if next.len() <= text.len().saturating_mul(2).saturating_add(65_536) => now = next,
+            _ => break,
+        }
+    }
+    Ok(once)
+}
+
 /// A line and what ends it: `\n`, `\r\n`, or nothing at the end of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line<'t> {
