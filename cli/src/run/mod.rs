@@ -56,7 +56,7 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         );
     }
     let passwords = passwords(&args.connection)?;
-    let reach = Reach::new(args.connection.clone(), passwords)?;
+    let reach = Reach::new(args.connection.clone(), passwords, &project.extra_vars)?;
     let display = Options {
         json: args.json,
         verbose: common.verbose,

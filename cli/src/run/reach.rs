@@ -21,7 +21,7 @@ use rectify_remote::{
     session::{Connector, Identity, KnownHostsJudge, Overrides, Target, Targets, Timeouts, Unknown},
     ssh_config::{Env, SshConfig},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ask::Passphrases;
 use crate::{args::Connection, exit::Expected, helpers::HELPERS};
@@ -43,14 +43,35 @@ pub(crate) struct Reach {
     connector: Connector,
     images: Images,
     templates: Engine,
+    extra_vars: Map<String, Value>,
 }
+
+/// The variables that say how a host is reached, each under all of its names: `-e` may give any of them.
+const NAMES: [&[&str]; 16] = [
+    &["ansible_connection"],
+    &["ansible_host", "ansible_ssh_host"],
+    &["ansible_port", "ansible_ssh_port"],
+    &["ansible_user", "ansible_ssh_user"],
+    &["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"],
+    &["ansible_private_key_file", "ansible_ssh_private_key_file"],
+    &["ansible_ssh_common_args"],
+    &["ansible_ssh_args"],
+    &["ansible_ssh_extra_args"],
+    &["ansible_timeout", "ansible_ssh_timeout"],
+    &["ansible_host_key_checking", "ansible_ssh_host_key_checking"],
+    &["ansible_become_method"],
+    &["ansible_become_user"],
+    &["ansible_become_password", "ansible_become_pass"],
+    &["ansible_become_flags"],
+    &["ansible_become"],
+];
 
 impl Reach {
     /// Reads OpenSSH's configuration and unpacks the helpers.
     ///
     /// # Errors
     /// A configuration that is wrong.
-    pub(crate) fn new(options: Connection, passwords: Passwords) -> Result<Self, Expected> {
+    pub(crate) fn new(options: Connection, passwords: Passwords, extra: &Map<String, Value>) -> Result<Self, Expected> {
         let env = Env::system(true);
         let config = match options.ssh_config.as_deref() {
             None => SshConfig::load_default(env),
@@ -71,6 +92,7 @@ impl Reach {
             connector: Connector::new(Arc::new(Passphrases)),
             images: Images::new(images),
             templates: Engine::new(EngineOptions::default()),
+            extra_vars: extra.clone(),
         })
     }
 
@@ -87,8 +109,8 @@ impl Reach {
     /// How to reach `host`, and how to start the helper there.
     pub(crate) fn host(&self, inventory: &Inventory, host: &str, access: &Access) -> Result<(Way, Start), Failure> {
         let vars = inventory.connection(host);
-        let text = |var: Option<&Var>| self.text(inventory, host, var);
-        let kind = text(vars.connection)?
+        let text = |name: &str, var: Option<&Var>| self.text(inventory, host, name, var);
+        let kind = text("ansible_connection", vars.connection)?
             .or_else(|| access.connection.clone())
             .or_else(|| self.options.connection.clone())
             .unwrap_or_else(|| "ssh".into());
@@ -114,26 +136,30 @@ impl Reach {
     /// The SSH target of a host.
     pub(crate) fn target(&self, inventory: &Inventory, host: &str, access: Option<&Access>) -> Result<Target, Failure> {
         let vars = inventory.connection(host);
-        let text = |var: Option<&Var>| self.text(inventory, host, var);
-        let port = match text(vars.port)? {
+        let text = |name: &str, var: Option<&Var>| self.text(inventory, host, name, var);
+        let port = match text("ansible_port", vars.port)? {
             None => None,
             Some(text) => Some(
                 text.parse::<u16>().map_err(|_| Failure::new(format!("ansible_port: {text:?} is no port number")))?,
             ),
         };
-        let timeout = text(vars.timeout)?.and_then(|t| t.parse().ok()).or(self.options.timeout);
+        let timeout = text("ansible_timeout", vars.timeout)?.and_then(|t| t.parse().ok()).or(self.options.timeout);
         let over = Overrides {
-            address: text(vars.host)?,
-            user: text(vars.user)?
+            address: text("ansible_host", vars.host)?,
+            user: text("ansible_user", vars.user)?
                 .or_else(|| access.and_then(|a| a.remote_user.clone()))
                 .or_else(|| self.options.user.clone()),
             port,
-            identity: text(vars.private_key_file)?.map(|p| home(&p)).or_else(|| self.options.private_key.clone()),
-            password: text(vars.password)?.map(Secret::new).or_else(|| self.passwords.login.clone()),
+            identity: text("ansible_private_key_file", vars.private_key_file)?
+                .map(|p| home(&p))
+                .or_else(|| self.options.private_key.clone()),
+            password: text("ansible_password", vars.password)?
+                .map(Secret::new)
+                .or_else(|| self.passwords.login.clone()),
             connect_timeout: timeout.map(Duration::from_secs),
         };
         let mut target = self.configured(host, &over)?;
-        let checking = text(vars.host_key_checking)?.map(|c| c.to_ascii_lowercase());
+        let checking = text("ansible_host_key_checking", vars.host_key_checking)?.map(|c| c.to_ascii_lowercase());
         if checking.is_some_and(|c| matches!(c.as_str(), "false" | "no" | "0" | "off")) {
             target.host_keys = KnownHostsJudge::boxed(KnownHosts::default(), Unknown::Believe);
         }
@@ -142,7 +168,7 @@ impl Reach {
             ("ansible_ssh_extra_args", vars.extra_args),
             ("ansible_ssh_args", vars.args),
         ] {
-            if let Some(args) = text(var)? {
+            if let Some(args) = text(name, var)? {
                 self.ssh_args(&mut target, name, &args)?;
             }
         }
@@ -237,38 +263,49 @@ impl Reach {
         vars: &Vars<'_>,
         access: &Access,
         login: Option<&str>,
-        text: &dyn Fn(Option<&Var>) -> Result<Option<String>, Failure>,
+        text: &dyn Fn(&str, Option<&Var>) -> Result<Option<String>, Failure>,
     ) -> Result<Option<Become>, Failure> {
         let Some(user) = &access.become_user else { return Ok(None) };
         if login == Some(user) {
             return Ok(None);
         }
-        if let Some(flags) = access.become_flags.clone().or(text(vars.become_flags)?)
+        if let Some(flags) = access.become_flags.clone().or(text("ansible_become_flags", vars.become_flags)?)
             && !flags.split_whitespace().all(|f| matches!(f, "-H" | "-S" | "-n" | "-E"))
         {
             return Err(Failure::new(format!("become_flags: {flags:?} is not supported"))
                 .hinting("the helper is started with -H, and with -S or -n as a password is given or not"));
         }
-        let method = match text(vars.become_method)?.or_else(|| access.become_method.clone()) {
+        let method = match text("ansible_become_method", vars.become_method)?.or_else(|| access.become_method.clone()) {
             None => Method::Sudo,
             Some(word) => word.parse().map_err(|e: String| Failure::new(format!("become_method: {e}")))?,
         };
-        let password = text(vars.become_password)?.map(Secret::new).or_else(|| self.passwords.r#become.clone());
+        let password = text("ansible_become_password", vars.become_password)?
+            .map(Secret::new)
+            .or_else(|| self.passwords.r#become.clone());
         Ok(Some(Become { method, user: user.clone(), password }))
     }
 
     /// A connection variable's text, with templates in it rendered from the host's own variables.
-    fn text(&self, inventory: &Inventory, host: &str, var: Option<&Var>) -> Result<Option<String>, Failure> {
-        let Some(var) = var else { return Ok(None) };
+    fn text(
+        &self,
+        inventory: &Inventory,
+        host: &str,
+        name: &str,
+        var: Option<&Var>,
+    ) -> Result<Option<String>, Failure> {
+        let same = NAMES.iter().find(|names| names.contains(&name)).copied().unwrap_or_default();
+        let given = same.iter().rev().find_map(|name| self.extra_vars.get(*name));
+        let Some(value) = given.or(var.map(|v| &*v.value)) else { return Ok(None) };
         let plain = |value: &Value| match value {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        match &*var.value {
+        match value {
             Value::String(text) if may_be_template(text) => {
                 let mut all = inventory.vars(host).unwrap_or_default();
                 all.extend(inventory.magic(host));
+                all.extend(self.extra_vars.clone());
                 match self.templates.render_value(text, &TemplateVars::new(&all)) {
                     Ok(Rendered::Value(value)) => Ok(plain(&value)),
                     Ok(_) => Ok(None),

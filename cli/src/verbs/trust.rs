@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let theme = crate::theme(common, true);
     let project = Project::load(&config, &args.hosts, &[], crate::theme(common, false).is_coloured())?;
-    let reach = Reach::new(args.connection.clone(), Passwords::default())?;
+    let reach = Reach::new(args.connection.clone(), Passwords::default(), &project.extra_vars)?;
     let file = args.known_hosts.clone().unwrap_or_else(default_file);
     let hosts = hosts(args, &project)?;
     let (scanned, failed) = scan(args, &project, &reach, &hosts)?;
