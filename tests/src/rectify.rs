@@ -35,17 +35,29 @@ pub struct Ran {
 /// A task, or one item of its loop, on one host.
 pub type Place = (String, String, String);
 
+/// Runs `rectify VERB` on the hosts of a lease, with these further arguments and the lease's own known hosts.
+///
+/// # Errors
+/// It could not be run.
+pub fn output(lease: &Lease, verb: &str, args: &[&str]) -> Result<Output> {
+    // The home of an account is what passwd(5) says, for ssh and for rectify: the lease's files need to be named.
+    let config =
+        lease.write("ssh_config", &format!("Host *\n UserKnownHostsFile {}\n", lease.known_hosts().display()))?;
+    let (program, inventory) = (binary()?, lease.inventory());
+    let mut argv: Vec<&OsStr> = vec![program.as_os_str(), verb.as_ref(), "-i".as_ref(), inventory.as_os_str()];
+    argv.extend(["--ssh-config".as_ref(), config.as_os_str()]);
+    argv.extend(args.iter().map(OsStr::new));
+    lease.run(argv)
+}
+
 /// Runs `rectify VERB --json` on the hosts of a lease, with these further arguments.
 ///
 /// # Errors
 /// It could not be run, or printed something that is not JSON.
 pub fn run(lease: &Lease, verb: &str, args: &[&str]) -> Result<Ran> {
-    let inventory = lease.inventory();
-    let mut argv: Vec<&OsStr> = Vec::new();
-    let program = binary()?;
-    argv.extend([program.as_os_str(), verb.as_ref(), "--json".as_ref(), "-i".as_ref(), inventory.as_os_str()]);
-    argv.extend(args.iter().map(OsStr::new));
-    let Output { code, stdout, stderr } = lease.run(argv)?;
+    let mut all = vec!["--json"];
+    all.extend(args);
+    let Output { code, stdout, stderr } = output(lease, verb, &all)?;
     let events = stdout
         .lines()
         .map(|line| serde_json::from_str(line).with_context(|| format!("no event: {line}")))

@@ -2,7 +2,7 @@
 
 use rectify_tests::image::Image;
 use rectify_tests::pool::{self, Lease};
-use rectify_tests::rectify::{Ran, binary, run};
+use rectify_tests::rectify::{Ran, output, run};
 
 fn playbook(lease: &Lease, text: &str) -> String {
     lease.write("site.yml", text).unwrap().to_string_lossy().into_owned()
@@ -41,12 +41,11 @@ fn an_unknown_host_key_is_refused_until_it_is_trusted() {
     let said = format!("{:?}", ran.unreachable());
     assert!(said.contains("SHA256:") && said.contains("rectify trust"), "{said}");
 
-    let inventory = lease.inventory();
-    let program = binary().unwrap();
-    let trust = [program.as_os_str(), "trust".as_ref(), "-i".as_ref(), inventory.as_os_str()];
-    let output = lease.run(trust).unwrap();
-    assert_eq!(output.code, Some(5), "without a terminal nothing is recorded: {output:?}");
-    let output = lease.run(trust.into_iter().chain(["--yes".as_ref()])).unwrap();
+    let known = lease.known_hosts().to_string_lossy().into_owned();
+    let trust = ["--known-hosts", &known, "--yes"];
+    let refused = output(&lease, "trust", &trust[..2]).unwrap();
+    assert_eq!(refused.code, Some(5), "without a terminal nothing is recorded: {refused:?}");
+    let output = output(&lease, "trust", &trust).unwrap();
     assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(run(&lease, "check", &[&path]).unwrap().code, Some(0));
 
@@ -113,10 +112,7 @@ fn what_a_host_says_cannot_move_the_cursor() {
         &lease,
         "- hosts: all\n  gather_facts: false\n  tasks:\n    - command: printf '\\033[2J\\033[31mred\\nand more'\n      register: out\n      changed_when: false\n    - debug: {msg: \"{{ out.stdout }}\"}\n",
     );
-    let inventory = lease.inventory();
-    let program = binary().unwrap();
-    let argv = [program.as_os_str(), "apply".as_ref(), "-i".as_ref(), inventory.as_os_str(), path.as_ref()];
-    let output = lease.run(argv).unwrap();
+    let output = output(&lease, "apply", &[&path]).unwrap();
     assert!(output.stdout.contains("\\u{1b}[2J"), "{output:?}");
     assert!(!output.stdout.contains('\u{1b}') && !output.stderr.contains('\u{1b}'), "{output:?}");
 }
