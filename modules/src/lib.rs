@@ -32,6 +32,8 @@ pub const MODULES: &[&dyn Module] = &[
     &ResourceModule::<kind::ini_file::IniFile>::NEW,
     &ResourceModule::<kind::lineinfile::LineInFile>::NEW,
     &ResourceModule::<kind::kernel_module::KernelModule>::NEW,
+    &ResourceModule::<kind::file::File>::NEW,
+    &ActionModule::<kind::find::Find>::NEW,
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
     &ResourceModule::<kind::replace::Replace>::NEW,
@@ -39,6 +41,8 @@ pub const MODULES: &[&dyn Module] = &[
     &ActionModule::<kind::set_fact::SetFact>::NEW,
     &ActionModule::<kind::setup::Setup>::NEW,
     &ResourceModule::<kind::sysctl::Sysctl>::NEW,
+    &ActionModule::<kind::slurp::Slurp>::NEW,
+    &ActionModule::<kind::stat::Stat>::NEW,
     &ResourceModule::<kind::template::Template>::NEW,
     &ResourceModule::<kind::user::User>::NEW,
 ];

@@ -1,8 +1,8 @@
 //! Paths in arguments and in states.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use rectify_core::module::{HostResult, Observe};
+use rectify_core::module::{FileKind, HostResult, Observe};
 use serde::{Serialize, Serializer};
 
 /// A path as the key of a state: the path itself for the module, its text for a person.
@@ -44,4 +44,30 @@ pub(crate) fn missing_parents(path: &Path, host: &dyn Observe) -> HostResult<Vec
     }
     missing.reverse();
     Ok(missing)
+}
+
+/// A path without `.` and `..`, by its words alone: a link on the way is not looked at.
+pub(crate) fn lexical(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// Where a link leads, through links that it leads to.
+pub(crate) fn end_of_link(path: &Path, host: &dyn Observe) -> HostResult<PathBuf> {
+    let mut at = path.to_owned();
+    // As many as the kernel follows (path_resolution(7)).
+    for _ in 0..40 {
+        match host.lstat(&at)? {
+            Some(meta) if meta.kind == FileKind::Link => at = lexical(&parent(&at).join(host.read_link(&at)?)),
+            _ => break,
+        }
+    }
+    Ok(at)
 }

@@ -9,6 +9,8 @@ use rectify_core::module::{DirEntry, FileKind, HostError, Meta, ModuleError, Obs
 pub(crate) enum Step {
     /// On, and into it if it is a folder.
     Into,
+    /// On, and into the folder that it is, or that it leads to. The caller sees to it that there is an end.
+    Through,
     /// On, but not into it.
     Over,
     /// Not at all.
@@ -42,11 +44,11 @@ pub(crate) fn walk(
             let step = match host.lstat(&path) {
                 Ok(None) => Ok(Step::Over),
                 Ok(Some(meta)) => each(Entry { path: &path, meta: &meta, depth })
-                    .map(|step| if meta.kind == FileKind::Directory || step == Step::Stop { step } else { Step::Over }),
+                    .map(|step| if meta.kind == FileKind::Directory || step != Step::Into { step } else { Step::Over }),
                 Err(error) => Err(error.into()),
             };
             match step {
-                Ok(Step::Into) => pending.push((path, depth + 1)),
+                Ok(Step::Into | Step::Through) => pending.push((path, depth + 1)),
                 Ok(Step::Over) => {}
                 Ok(Step::Stop) => stop = true,
                 Err(error) => fault = Some(error),
