@@ -37,6 +37,7 @@ pub const MODULES: &[&dyn Module] = &[
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
     &ResourceModule::<kind::replace::Replace>::NEW,
+    &ResourceModule::<kind::permissions::Permissions>::NEW,
     &ResourceModule::<kind::service::Service>::NEW,
     &ActionModule::<kind::set_fact::SetFact>::NEW,
     &ActionModule::<kind::setup::Setup>::NEW,

@@ -18,6 +18,7 @@ pub(crate) mod find;
 pub(crate) mod package;
 pub(crate) mod package_allowlist;
 pub(crate) mod replace;
+pub(crate) mod permissions;
 pub(crate) mod service;
 pub(crate) mod set_fact;
 pub(crate) mod setup;

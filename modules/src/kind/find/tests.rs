@@ -37,7 +37,7 @@ fn names_kinds_and_depth() {
         ["/srv/a.conf", "/srv/sub/c.conf"]
     );
     assert_eq!(
-        names(json!({"paths": "/srv", "file_type": "directory", "recurse": true})),
+        names(json!({"paths": "/srv", "file_type": "directory", "recurse": true, "patterns": ["sub", "deep"]})),
         ["/srv/sub", "/srv/sub/deep"]
     );
     assert_eq!(names(json!({"paths": "/srv", "file_type": "link"})), ["/srv/up"]);
