@@ -52,6 +52,7 @@ pub(crate) struct Service {
     /// one: has systemd read all unit files, every time. Default: false.
     daemon_reload: Option<bool>,
     /// Whose units: only those of the whole machine, `system`, can be managed. Default: `system`.
+    #[expect(dead_code, reason = "its type is all there is to it: every other value is refused")]
     scope: Option<Scope>,
     /// Whether the restart, reload or daemon-reload that was asked for is done.
     #[serde(skip)]

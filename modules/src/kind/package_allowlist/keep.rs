@@ -12,6 +12,8 @@ pub(super) struct Kept<'a> {
     /// By package or capability name, the keys of the packages that satisfy it.
     satisfy: HashMap<&'a str, Vec<&'a str>>,
     kept: BTreeSet<&'a str>,
+    /// By package, those that require or recommend it.
+    users: HashMap<&'a str, Vec<&'a str>>,
 }
 
 impl<'a> Kept<'a> {
@@ -32,7 +34,7 @@ impl<'a> Kept<'a> {
             .filter(|(key, p)| allowed(key, p) || p.held || floor(db, key).is_some())
             .map(|(key, _)| key.as_str())
             .collect();
-        let mut this = Kept { db, satisfy, kept: BTreeSet::new() };
+        let mut this = Kept { db, satisfy, kept: BTreeSet::new(), users: HashMap::new() };
         while let Some(key) = queue.pop() {
             if !this.kept.insert(key) {
                 continue;
@@ -43,7 +45,13 @@ impl<'a> Kept<'a> {
                 queue.extend(this.satisfying(any));
             }
         }
-        this
+        let mut users: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (key, package) in installed(db) {
+            for target in package.requires.iter().chain(&package.recommends).flat_map(|any| this.satisfying(any)) {
+                users.entry(target).or_default().push(key);
+            }
+        }
+        Kept { users, ..this }
     }
 
     /// The packages that satisfy one of these alternatives. All of them: which one is meant nobody has written down.
@@ -63,35 +71,44 @@ impl<'a> Kept<'a> {
         if self.db.installed(name).is_some_and(|p| p.manual) {
             return "it was installed on request".into();
         }
-        let users: Vec<&str> = self.requested_users(name).into_iter().take(4).collect();
-        match users.as_slice() {
-            [] => "it came along with something that is gone".into(),
-            [rest @ .., _] if rest.len() == 3 => format!("it came along with {} and others", rest.join(", ")),
-            all => format!("it came along with {}", all.join(", ")),
+        // What requires it is none that stays: else it would stay too.
+        let users = self.users.get(name).map_or(&[][..], Vec::as_slice);
+        let staying: Vec<&str> = users.iter().copied().filter(|user| self.kept.contains(user)).collect();
+        if !staying.is_empty() {
+            return format!("it is only recommended by {}, see `keep_recommends`", some(&staying));
         }
+        let requested: Vec<&str> = self.requested_users(name).into_iter().collect();
+        if requested.is_empty() {
+            return "nothing that was asked for needs it".into();
+        }
+        format!("it came along with {}", some(&requested))
     }
 
     /// The packages that were asked for, and that need or recommend this one, directly or not.
     fn requested_users(&self, name: &str) -> BTreeSet<&'a str> {
-        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::from([name]));
         let mut queue = vec![name];
         while let Some(target) = queue.pop() {
-            for (key, package) in installed(self.db).filter(|(key, _)| !self.kept.contains(key.as_str())) {
-                let uses = package
-                    .requires
-                    .iter()
-                    .chain(&package.recommends)
-                    .any(|any| self.satisfying(any).contains(&target));
-                if uses && key != name && seen.insert(key.as_str()) {
-                    if package.manual {
-                        found.insert(key.as_str());
-                    } else {
-                        queue.push(key);
-                    }
+            for user in self.users.get(target).into_iter().flatten().copied().filter(|u| !self.kept.contains(u)) {
+                if !seen.insert(user) {
+                    continue;
+                }
+                if self.db.installed(user).is_some_and(|p| p.manual) {
+                    found.insert(user);
+                } else {
+                    queue.push(user);
                 }
             }
         }
         found
+    }
+}
+
+/// The first few.
+fn some(names: &[&str]) -> String {
+    match names {
+        [a, b, c, _, ..] => format!("{a}, {b}, {c} and others"),
+        all => all.join(", "),
     }
 }
 

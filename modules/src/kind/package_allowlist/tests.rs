@@ -53,7 +53,8 @@ fn a_report_changes_nothing_and_says_why_each_is_there() {
         "game is not on the list of allowed packages: it was installed on request",
         "game-data is not",
         "came along with game\n",
-        "orphan is not on the list of allowed packages: it came along with something that is gone",
+        "site-doc is not on the list of allowed packages: it is only recommended by site, see `keep_recommends`",
+        "orphan is not on the list of allowed packages: nothing that was asked for needs it",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
