@@ -36,6 +36,7 @@ pub const MODULES: &[&dyn Module] = &[
     &ResourceModule::<kind::lineinfile::LineInFile>::NEW,
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
+    &ActionModule::<kind::package_facts::PackageFacts>::NEW,
     &ResourceModule::<kind::permissions::Permissions>::NEW,
     &ResourceModule::<kind::replace::Replace>::NEW,
     &ResourceModule::<kind::service::Service>::NEW,

@@ -148,6 +148,9 @@ impl Loader<'_> {
             self.set_facts.extend(names);
             self.gaps.names |= reading.args.keys().any(|k| templated(k));
         }
+        if reading.kind == "package_facts" {
+            self.set_facts.insert("packages".into());
+        }
         let out = ModuleUse {
             word: word(key).to_owned(),
             word_span: key.span,

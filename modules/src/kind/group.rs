@@ -11,7 +11,7 @@ use super::lineinfile::Presence;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Group {
-    /// Its name.
+    /// The name of the group.
     name: String,
     /// Its number. Default: the next free one; that of a group that is there stays.
     gid: Option<u32>,

@@ -17,6 +17,7 @@ pub(crate) mod kernel_module;
 pub(crate) mod lineinfile;
 pub(crate) mod package;
 pub(crate) mod package_allowlist;
+pub(crate) mod package_facts;
 pub(crate) mod permissions;
 pub(crate) mod replace;
 pub(crate) mod service;

@@ -29,7 +29,7 @@ pub(crate) struct IniFile {
     section: Option<String>,
     /// The option. Without it, `state` is about the section as a whole.
     option: Option<String>,
-    /// Its value.
+    /// The value of the option.
     value: Option<String>,
     /// Its values, if it may stand there several times.
     values: Option<Vec<String>>,

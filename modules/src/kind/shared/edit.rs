@@ -25,6 +25,9 @@ const RAW: u32 = 0x10_FF00;
 /// Text to text; the error is for a person.
 pub(crate) type Edit<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
+/// What a file is and holds.
+type Found = (Meta, Arc<[u8]>);
+
 /// What is done if the file is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -107,7 +110,7 @@ impl Target<'_> {
         }))
     }
 
-    fn read(&self, host: &dyn Observe) -> Result<Option<(Meta, Arc<[u8]>)>, ModuleError> {
+    fn read(&self, host: &dyn Observe) -> Result<Option<Found>, ModuleError> {
         let Some(meta) = host.stat(self.path)? else {
             if host.lstat(self.path)?.is_some() {
                 return Err(self.failed("it is a link that leads nowhere"));

@@ -23,7 +23,7 @@ use super::{lineinfile::Presence, shared::attrs};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct User {
-    /// The login name.
+    /// The login name of the account.
     name: String,
     /// Whether the account is to be there. Default: present.
     #[serde(default)]
