@@ -7,7 +7,7 @@ use std::{
 
 use rectify_core::{
     event::{Outcome, TaskReport},
-    module::{Observe, Operate},
+    module::Observe,
     plan::{Mode, TaskId},
 };
 use rectify_modules::{
