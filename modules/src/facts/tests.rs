@@ -154,3 +154,23 @@ fn parts_are_chosen() {
     assert_eq!(chosen(&["!hardware", "!facter"]), Ok(vec![Part::Min, Part::Network, Part::Virtual]));
     assert!(chosen(&["hardwar"]).unwrap_err().contains("hardwar"));
 }
+
+#[test]
+fn this_machine_has_the_facts_that_every_linux_has() {
+    let live = crate::host::live::Live::new(crate::host::live::Blobs::new());
+    let facts = gather(&live).unwrap();
+    for name in [
+        "kernel",
+        "architecture",
+        "hostname",
+        "memtotal_mb",
+        "processor_vcpus",
+        "uptime_seconds",
+        "interfaces",
+        "user_uid",
+    ] {
+        assert!(facts.contains_key(name), "{name}");
+    }
+    assert_eq!(facts["machine"], std::env::consts::ARCH);
+    assert!(facts["env"]["PATH"].is_string(), "the helper's own environment");
+}
