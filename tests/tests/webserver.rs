@@ -1,5 +1,7 @@
 //! The shipped playbook for web servers, on real ones.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
