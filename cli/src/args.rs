@@ -236,8 +236,8 @@ pub(crate) struct Inventory {
     /// Read group_vars and host_vars beside the playbooks of this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) playbook_dir: Option<PathBuf>,
-    /// With --graph: the group to begin with
-    #[arg(value_name = "GROUP")]
+    /// With --graph: the group to begin with; alone: the pattern whose hosts are named, one a line
+    #[arg(value_name = "PATTERN")]
     pub(crate) group: Option<String>,
 }
 

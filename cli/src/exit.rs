@@ -3,35 +3,36 @@
 use std::process::ExitCode;
 
 /// Everything is as declared (check), or was made so (apply).
-pub const OK: u8 = 0;
+pub(crate) const OK: u8 = 0;
 /// Something went wrong within the program itself.
-pub const INTERNAL: u8 = 1;
+pub(crate) const INTERNAL: u8 = 1;
 /// A check: something would change, may change, or a finding stands.
-pub const PENDING: u8 = 2;
+#[expect(dead_code, reason = "the fold over a run's events gives it; it stands here so that the table is whole")]
+pub(crate) const PENDING: u8 = 2;
 /// At least one task failed or did not converge.
-pub const FAILED: u8 = 3;
+pub(crate) const FAILED: u8 = 3;
 /// At least one host was unreachable.
-pub const UNREACHABLE: u8 = 4;
+pub(crate) const UNREACHABLE: u8 = 4;
 /// The input is wrong: usage, playbook, inventory, plan.
-pub const USAGE: u8 = 5;
+pub(crate) const USAGE: u8 = 5;
 
 /// An error that the operator can do something about; it ends the program with [`USAGE`] unless it says otherwise.
 #[derive(Debug)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// What to print; complete, with all that helps.
-    pub message: String,
+    pub(crate) message: String,
     /// How the program ends.
-    pub code: u8,
+    pub(crate) code: u8,
 }
 
 impl Expected {
     /// A mistake in what was given.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Expected { message: message.into(), code: USAGE }
     }
 
     /// A task or a step that failed.
-    pub fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
         Expected { message: message.into(), code: FAILED }
     }
 }
@@ -45,6 +46,6 @@ impl std::fmt::Display for Expected {
 impl std::error::Error for Expected {}
 
 /// The exit code for an error: what an [`Expected`] asks for, [`INTERNAL`] for anything else.
-pub fn code_of(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(error.downcast_ref::<Expected>().map_or(INTERNAL, |e| e.code))
 }

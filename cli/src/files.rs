@@ -20,7 +20,7 @@ const MAX_STDERR: u64 = 64 << 10;
 
 /// The machine this program runs on.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Disk;
+pub(crate) struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {

@@ -4,7 +4,7 @@ use console::{Style, StyledObject};
 
 /// What a piece of text means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// As declared.
     Ok,
     /// Changed, or would be.
@@ -35,23 +35,23 @@ pub enum Meaning {
 
 /// Whether, and how, text is coloured.
 #[derive(Debug, Clone, Copy)]
-pub struct Theme {
+pub(crate) struct Theme {
     colour: bool,
 }
 
 impl Theme {
     /// With colours or without.
-    pub fn new(colour: bool) -> Self {
+    pub(crate) fn new(colour: bool) -> Self {
         Theme { colour }
     }
 
     /// Whether text is coloured.
-    pub fn is_coloured(self) -> bool {
+    pub(crate) fn is_coloured(self) -> bool {
         self.colour
     }
 
     /// `text` in the colour of its meaning.
-    pub fn paint<D: std::fmt::Display>(self, meaning: Meaning, text: D) -> StyledObject<D> {
+    pub(crate) fn paint<D: std::fmt::Display>(self, meaning: Meaning, text: D) -> StyledObject<D> {
         let style = match meaning {
             Meaning::Ok => Style::new().green(),
             Meaning::Changed => Style::new().yellow(),

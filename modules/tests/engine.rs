@@ -1,5 +1,6 @@
 //! The engine on a fake host: what it runs, and what it says of it.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
 #![cfg(feature = "fake")]
 
 use std::sync::Mutex;

@@ -1,5 +1,7 @@
 //! What an operator runs into: exit codes, host keys, privilege, hosts that are lost, hostile names.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use rectify_tests::image::Image;
 use rectify_tests::pool::{self, Lease};
 use rectify_tests::rectify::{Ran, output, run};

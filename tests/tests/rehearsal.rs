@@ -1,6 +1,8 @@
 //! The law of the rehearsal, on real hosts: what a check announces is what the apply then does, except for what the check
 //! called "may change"; a check leaves the disk as it was; a second check finds nothing left to do.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! The two walls of the architecture, over `cargo metadata`.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;

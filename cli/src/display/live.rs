@@ -26,8 +26,6 @@ pub(crate) enum Live {
     Bars(Bars),
     /// Lines.
     Lines(Lines),
-    /// Nothing.
-    Silent,
 }
 
 /// Bars on a terminal.
@@ -67,7 +65,6 @@ impl Live {
                 Vec::new()
             }
             Live::Lines(lines) => lines.show(&event.what, state),
-            Live::Silent => Vec::new(),
         }
     }
 

@@ -46,6 +46,9 @@ pub(crate) struct Reach {
     extra_vars: Map<String, Value>,
 }
 
+/// Gives a connection variable's text, by its name and what the inventory has for it.
+type Lookup<'a> = &'a dyn Fn(&str, Option<&Var>) -> Result<Option<String>, Failure>;
+
 /// The variables that say how a host is reached, each under all of its names: `-e` may give any of them.
 const NAMES: [&[&str]; 16] = [
     &["ansible_connection"],
@@ -85,20 +88,22 @@ impl Reach {
             let bytes = helper.unpack().map_err(|e| Expected::usage(format!("unpacking the helper: {e}")))?;
             images.push((helper.arch.to_owned(), bytes));
         }
+        let images = Images::new(images);
+        if let Some(helper) = HELPERS.iter().find(|h| images.get(h.arch).is_none_or(|i| i.sha256() != h.sha256)) {
+            return Err(Expected::failed(format!(
+                "the helper for {} in this program is damaged: build it anew",
+                helper.arch
+            )));
+        }
         Ok(Reach {
             options,
             passwords,
             targets: Targets::new(config, agent),
             connector: Connector::new(Arc::new(Passphrases)),
-            images: Images::new(images),
+            images,
             templates: Engine::new(EngineOptions::default()),
             extra_vars: extra.clone(),
         })
-    }
-
-    /// The account that logs in to a host where neither inventory nor playbook says.
-    pub(crate) fn login(&self) -> Option<String> {
-        self.options.user.clone()
     }
 
     /// The connector, shared by all hosts.
@@ -263,7 +268,7 @@ impl Reach {
         vars: &Vars<'_>,
         access: &Access,
         login: Option<&str>,
-        text: &dyn Fn(&str, Option<&Var>) -> Result<Option<String>, Failure>,
+        text: Lookup<'_>,
     ) -> Result<Option<Become>, Failure> {
         let Some(user) = &access.become_user else { return Ok(None) };
         if login == Some(user) {

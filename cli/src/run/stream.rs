@@ -21,8 +21,11 @@ pub(crate) struct Job {
     /// Its name in the inventory.
     pub(crate) host: String,
     /// Makes the way, the start and the order; on a blocking thread, as it reads files.
-    pub(crate) prepare: Box<dyn FnOnce() -> Result<(Way, Start, Order), Failure> + Send>,
+    pub(crate) prepare: Box<dyn FnOnce() -> Result<Prepared, Failure> + Send>,
 }
+
+/// By which way a host is reached, how the helper is started there, and what it is sent.
+pub(crate) type Prepared = (Way, Start, Order);
 
 /// Numbers and stamps events on their way into a display.
 pub(crate) struct Stream<'d, 'w> {

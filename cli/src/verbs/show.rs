@@ -20,7 +20,7 @@ pub(crate) fn main(args: &crate::args::Inventory, common: &crate::args::Common) 
     let what = match (&args.host, args.graph) {
         (Some(host), _) => What::Host { pattern: host.clone(), origins: args.origins },
         (None, true) => What::Graph { group: args.group.clone().unwrap_or_else(|| "all".into()), vars: args.vars },
-        (None, false) => What::List,
+        (None, false) => args.group.clone().map_or(What::List, What::Hosts),
     };
     let query = Query {
         sources: config.inventory(&args.hosts.inventory)?,

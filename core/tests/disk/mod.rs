@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use rectify_core::inventory::{Files, ScriptOutput};
 
-#[expect(unreachable_pub, reason = "the command line's own file")]
 #[path = "../../../cli/src/files.rs"]
 mod files;
 

@@ -2,6 +2,8 @@
 //!
 //! It is started without arguments; with `--self-test`, to see whether programs may run where it lies; or with `--self-hash`.
 
+#![expect(clippy::disallowed_methods, reason = "the process itself: its arguments and its own file")]
+
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
 use rectify_core::wire::{Hello, PROTOCOL};

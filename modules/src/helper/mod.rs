@@ -86,10 +86,8 @@ fn listen(
         } else {
             cancel.stop()
         }
-        if let Some(live) = &*live.lock().unwrap_or_else(PoisonError::into_inner) {
-            if kill {
-                live.kill_commands();
-            }
+        if let (true, Some(live)) = (kill, &*live.lock().unwrap_or_else(PoisonError::into_inner)) {
+            live.kill_commands();
         }
     };
     loop {

@@ -4,7 +4,10 @@ mod filter;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use rectify_core::module::{Action, Entity, FileKind, HostError, ModuleError, Observe, Operate, Relations, Report};
 use schemars::JsonSchema;
@@ -120,7 +123,7 @@ struct Found {
 impl Find {
     fn search(
         &self,
-        root: &PathBuf,
+        root: &Path,
         filter: &Filter,
         limit: Option<usize>,
         host: &dyn Observe,

@@ -46,7 +46,7 @@ pub const NOISE: &[&str] = &[
     "/var/log/dnf.librepo.log",
     "/var/log/hawkey.log",
     // The helper that a run uploads once.
-    "/var/cache/rectify",
+    "/var/lib/rectify",
     "/root/.cache/rectify",
     "/home/admin/.cache",
     "/home/deploy/.cache",

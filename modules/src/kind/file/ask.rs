@@ -247,11 +247,9 @@ impl File {
             Ask::Link { .. } if own.kind == FileKind::Link => {
                 state.target = Some(host.read_link(&look.path)?.to_string_lossy().into_owned());
             }
-            Ask::Hard { target } => {
-                if host.lstat(target)?.is_some_and(|source| same(own, &source)) {
-                    state.state = What::Hard;
-                    state.target = Some(target.to_string_lossy().into_owned());
-                }
+            Ask::Hard { target } if host.lstat(target)?.is_some_and(|source| same(own, &source)) => {
+                state.state = What::Hard;
+                state.target = Some(target.to_string_lossy().into_owned());
             }
             // What a link leads to counts.
             Ask::As | Ask::Directory | Ask::Touch => state.state = behind.unwrap_or(own).kind.into(),
