@@ -1,5 +1,7 @@
 //! `rectify`: the command line. Arguments in, terminal out; what is decided about hosts is decided elsewhere.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on ends"))]
+
 mod args;
 mod config;
 mod display;

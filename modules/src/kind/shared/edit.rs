@@ -78,9 +78,6 @@ impl PartialEq for TextFile {
     }
 }
 
-/// What is at the path, and what is in it.
-type Found = (Meta, Arc<[u8]>);
-
 impl Target<'_> {
     /// Checks what types cannot say.
     pub(crate) fn check(&self) -> Result<(), String> {
