@@ -134,6 +134,15 @@ fn nothing_is_executed_from_uploads() {
         assert_eq!(status(name), "403", "{name}");
     }
     assert_eq!(status("fine.jpg"), "200");
+    // Its own source is the application's, its uploads are the web server's to write.
+    let host = lease.host();
+    let writes = |file: &str| host.exec(&["runuser", "-u", "www-data", "--", "touch", file]).unwrap().success();
+    assert!(
+        writes("/var/www/html/up/new.jpg") && !writes("/var/www/html/new.php") && !writes("/var/www/html/index.html")
+    );
+    assert_eq!(host.sh("stat -c %U:%G /var/www/html/index.html").unwrap(), "deploy:www-data\n");
+    let again = run(&lease, "check", &args).unwrap();
+    assert_eq!(again.with("would_change").into_keys().collect::<Vec<_>>(), []);
 }
 
 #[test]
