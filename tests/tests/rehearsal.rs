@@ -65,6 +65,9 @@ fn law(lease: &Lease, playbook: &str) -> Result<(), String> {
             say("apply", &apply)
         ));
     }
+    if apply.with("changed").is_empty() {
+        return Err(say("the playbook changes nothing, and so proves nothing", &apply));
+    }
     if !apply.with("not_converged").is_empty() {
         return Err(say("not converged", &apply));
     }
