@@ -133,7 +133,7 @@ fn a_file_system_that_cannot_be_written_fails_that_task_and_says_so() {
     let ran = run(&lease, "apply", &[&path]).unwrap();
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     let said = format!("{:?}", ran.reports());
-    assert!(said.contains("Read-only file system") && said.contains("No space left"), "{said}");
+    assert!(said.contains("read-only file system") && said.contains("no space left"), "{said}");
     assert_eq!(host.read("/srv/full/file").unwrap(), "old\n");
     assert_eq!(host.sh("ls -A /srv/full").unwrap(), "file\n");
 }

@@ -170,7 +170,7 @@ fn magic_names_the_host_its_groups_and_its_source() {
     assert_eq!(
         Value::Object(it.inventory.magic("w1.example.com")),
         json!({"inventory_hostname": "w1.example.com", "inventory_hostname_short": "w1", "group_names": ["top", "web"],
-               "inventory_file": "/work/inv/hosts", "inventory_dir": "/work/inv"})
+               "inventory_file": "/srv/inv/hosts", "inventory_dir": "/srv/inv"})
     );
     assert_eq!(it.inventory.magic("192.0.2.1")["inventory_hostname_short"], "192.0.2.1");
     assert_eq!(it.inventory.groups_map()["top"], json!(["w1.example.com", "192.0.2.1"]));
