@@ -31,7 +31,7 @@ fn the_default_is_this_machine_alone() {
     assert_eq!(inventory.select("all", None).unwrap().hosts, ["localhost"]);
     assert_eq!(
         Value::Object(inventory.vars("localhost").unwrap()),
-        json!({"ansible_connection": "local", "ansible_become": false})
+        json!({"ansible_connection": "local", "ansible_become": false, "skip_remove_tools": true})
     );
 }
 

@@ -167,7 +167,9 @@ fn a_fragment_that_does_not_parse_or_ends_the_server_is_taken_back() {
         )
     };
     // The second passes the test ("Syntax OK"), and ends the server at the reload: the address is nobody's.
-    for (content, says) in [("NoSuchDirective on", "NoSuchDirective"), ("Listen 192.0.2.77:80", "the files are as before")] {
+    for (content, says) in
+        [("NoSuchDirective on", "NoSuchDirective"), ("Listen 192.0.2.77:80", "the files are as before")]
+    {
         let path = lease.write("bad.yml", &play(content)).unwrap();
         let ran = run(&lease, "apply", &["-i", &groups, &path.to_string_lossy()]).unwrap();
         assert_eq!(ran.code, Some(3), "{}", ran.stderr);
