@@ -43,7 +43,8 @@ impl Agent {
         let socket = dir.join("agent");
         let mut command = Command::new(tool("ssh-agent", "openssh-client"));
         let process = command.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).spawn().expect("starts");
-        while !socket.exists() {
+        // There is a moment between the socket's name and its first listener.
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
             std::thread::yield_now();
         }
         Self { process, socket }
