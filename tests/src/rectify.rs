@@ -50,6 +50,18 @@ pub fn output(lease: &Lease, verb: &str, args: &[&str]) -> Result<Output> {
     lease.run(argv)
 }
 
+/// Starts `rectify apply PLAYBOOK --json`, for a test that interrupts it.
+///
+/// # Errors
+/// It could not be started.
+pub fn start(lease: &Lease, playbook: &str) -> Result<std::process::Child> {
+    let config =
+        lease.write("ssh_config", &format!("Host *\n UserKnownHostsFile {}\n", lease.known_hosts().display()))?;
+    let mut command = lease.command(binary()?);
+    command.args(["apply", "--json", "-i"]).arg(lease.inventory()).arg("--ssh-config").arg(config).arg(playbook);
+    command.stdout(std::process::Stdio::piped()).spawn().context("start rectify")
+}
+
 /// Runs `rectify VERB --json` on the hosts of a lease, with these further arguments.
 ///
 /// # Errors

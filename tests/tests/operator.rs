@@ -4,7 +4,7 @@
 
 use rectify_tests::image::Image;
 use rectify_tests::pool::{self, Lease};
-use rectify_tests::rectify::{Ran, output, run};
+use rectify_tests::rectify::{Ran, output, run, start};
 
 fn playbook(lease: &Lease, text: &str) -> String {
     lease.write("site.yml", text).unwrap().to_string_lossy().into_owned()
@@ -136,4 +136,49 @@ fn a_file_system_that_cannot_be_written_fails_that_task_and_says_so() {
     assert!(said.contains("read-only file system") && said.contains("no space left"), "{said}");
     assert_eq!(host.read("/srv/full/file").unwrap(), "old\n");
     assert_eq!(host.sh("ls -A /srv/full").unwrap(), "file\n");
+}
+
+/// Interrupts an apply once its first task runs, once or until it ends; gives what it printed.
+fn interrupted(lease: &Lease, once: bool) -> String {
+    let path = playbook(
+        lease,
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - shell: touch /etc/begun; until test -e /etc/go; do sleep 0.1; done\n    - command: touch /etc/after\n",
+    );
+    let mut child = start(lease, &path).unwrap();
+    let host = lease.host();
+    while !host.exec(&["test", "-e", "/etc/begun"]).unwrap().success() {
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    let interrupt = || std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(interrupt().success());
+    if once {
+        // Nothing on the host shows that the helper has heard of it.
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        host.write("/etc/go", "").unwrap();
+    }
+    while !once && child.try_wait().unwrap().is_none() {
+        // Two at the same moment would be one.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        interrupt();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!host.exec(&["test", "-e", "/etc/after"]).unwrap().success(), "nothing new begins");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn one_interruption_lets_running_tasks_finish() {
+    let said = interrupted(&pool::debian().unwrap(), true);
+    assert!(said.contains("\"outcome\":\"changed\"") && said.contains("\"reason\":\"interrupted\""), "{said}");
+    assert!(said.contains("\"event\":\"finished\""), "the report is whole: {said}");
+}
+
+#[test]
+fn a_second_interruption_ends_the_remote_work() {
+    let lease = pool::debian().unwrap();
+    let said = interrupted(&lease, false);
+    assert!(said.contains("cancelled") && said.contains("\"event\":\"finished\""), "{said}");
+    assert!(!lease.host().exec(&["pgrep", "-f", "until test"]).unwrap().success(), "nothing is left running");
 }
