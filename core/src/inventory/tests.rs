@@ -74,7 +74,7 @@ fn read_with(files: &Table, sources: &[&str], playbooks: &[&str]) -> Loaded {
     let options = Options {
         sources: sources.iter().map(|s| (*s).to_owned()).collect(),
         playbook_dirs: playbooks.iter().map(PathBuf::from).collect(),
-        cwd: "/work".into(),
+        cwd: "/srv".into(),
     };
     let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
     let inventory = load(files, &options, &mut map, &mut found);
