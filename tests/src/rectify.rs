@@ -1,6 +1,6 @@
 //! The program under test, and what it said.
 
-use std::{collections::BTreeMap, ffi::OsStr, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -35,18 +35,21 @@ pub struct Ran {
 /// A task, or one item of its loop, on one host.
 pub type Place = (String, String, String);
 
+/// What every run on a lease begins with: the program, the verb, the lease's inventory and its known hosts.
+fn words(lease: &Lease, verb: &str) -> Result<Vec<OsString>> {
+    // The home of an account is what passwd(5) says, for ssh and for rectify: the lease's files need to be named.
+    let config =
+        lease.write("ssh_config", &format!("Host *\n UserKnownHostsFile {}\n", lease.known_hosts().display()))?;
+    Ok(vec![binary()?.into(), verb.into(), "-i".into(), lease.inventory().into(), "--ssh-config".into(), config.into()])
+}
+
 /// Runs `rectify VERB` on the hosts of a lease, with these further arguments and the lease's own known hosts.
 ///
 /// # Errors
 /// It could not be run.
 pub fn output(lease: &Lease, verb: &str, args: &[&str]) -> Result<Output> {
-    // The home of an account is what passwd(5) says, for ssh and for rectify: the lease's files need to be named.
-    let config =
-        lease.write("ssh_config", &format!("Host *\n UserKnownHostsFile {}\n", lease.known_hosts().display()))?;
-    let (program, inventory) = (binary()?, lease.inventory());
-    let mut argv: Vec<&OsStr> = vec![program.as_os_str(), verb.as_ref(), "-i".as_ref(), inventory.as_os_str()];
-    argv.extend(["--ssh-config".as_ref(), config.as_os_str()]);
-    argv.extend(args.iter().map(OsStr::new));
+    let mut argv = words(lease, verb)?;
+    argv.extend(args.iter().map(OsString::from));
     lease.run(argv)
 }
 
@@ -55,11 +58,10 @@ pub fn output(lease: &Lease, verb: &str, args: &[&str]) -> Result<Output> {
 /// # Errors
 /// It could not be started.
 pub fn start(lease: &Lease, playbook: &str) -> Result<std::process::Child> {
-    let config =
-        lease.write("ssh_config", &format!("Host *\n UserKnownHostsFile {}\n", lease.known_hosts().display()))?;
-    let mut command = lease.command(binary()?);
-    command.args(["apply", "--json", "-i"]).arg(lease.inventory()).arg("--ssh-config").arg(config).arg(playbook);
-    command.stdout(std::process::Stdio::piped()).spawn().context("start rectify")
+    let argv = words(lease, "apply")?;
+    let mut command = lease.command(&argv[0]);
+    command.args(&argv[1..]).args(["--json", playbook]).stdout(std::process::Stdio::piped());
+    command.spawn().context("start rectify")
 }
 
 /// Runs `rectify VERB --json` on the hosts of a lease, with these further arguments.
