@@ -5,3 +5,18 @@ pub mod as_user;
 pub mod fake;
 pub mod live;
 pub mod rehearsal;
+
+/// The kinds of units, as the ends of their names (systemd.unit(5)); a name without one means a service.
+pub(crate) const UNIT_SUFFIXES: [&str; 11] = [
+    ".service",
+    ".socket",
+    ".device",
+    ".mount",
+    ".automount",
+    ".swap",
+    ".target",
+    ".path",
+    ".timer",
+    ".slice",
+    ".scope",
+];

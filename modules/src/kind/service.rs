@@ -1,5 +1,6 @@
 //! `service`: whether a systemd unit runs, starts with the machine, or must not run at all.
 
+use crate::host::UNIT_SUFFIXES;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -17,20 +18,6 @@ use serde_json::{Map, Value};
 /// systemd calls it active as soon as its process exists, and many a broken configuration takes a second to end it.
 const ROUNDS: u32 = 12;
 const PAUSE: Duration = Duration::from_millis(150);
-
-const SUFFIXES: [&str; 11] = [
-    ".service",
-    ".socket",
-    ".device",
-    ".mount",
-    ".automount",
-    ".swap",
-    ".target",
-    ".path",
-    ".timer",
-    ".slice",
-    ".scope",
-];
 
 /// Starts, stops, restarts, enables or masks a systemd unit.
 ///
@@ -270,7 +257,7 @@ impl Service {
     /// The unit's full name.
     fn unit(&self) -> Option<String> {
         let name = self.name.as_ref()?;
-        let full = SUFFIXES.iter().any(|s| name.ends_with(s));
+        let full = UNIT_SUFFIXES.iter().any(|s| name.ends_with(s));
         Some(if full { name.clone() } else { format!("{name}.service") })
     }
 

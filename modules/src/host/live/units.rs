@@ -4,6 +4,7 @@
 //! needed after a change; and anything that may touch units (a file, a package, a command) forgets all answers. A service can
 //! end by itself at any time, so an answer counts for a second at most.
 
+use crate::host::UNIT_SUFFIXES;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -19,20 +20,6 @@ use super::{
 };
 
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload";
-
-const SUFFIXES: [&str; 11] = [
-    ".service",
-    ".socket",
-    ".device",
-    ".mount",
-    ".automount",
-    ".swap",
-    ".target",
-    ".path",
-    ".timer",
-    ".slice",
-    ".scope",
-];
 
 /// How long an answer counts.
 const COUNTS: Duration = Duration::from_secs(1);
@@ -105,7 +92,7 @@ fn full_name(name: &str) -> HostResult<String> {
     if !fine {
         return Err(HostError::Unsupported(format!("'{}' is no name of a unit", sanitize(name.as_bytes()))));
     }
-    if SUFFIXES.iter().any(|s| name.ends_with(s)) { Ok(name.to_owned()) } else { Ok(format!("{name}.service")) }
+    if UNIT_SUFFIXES.iter().any(|s| name.ends_with(s)) { Ok(name.to_owned()) } else { Ok(format!("{name}.service")) }
 }
 
 fn show(live: &Live, names: &[String]) -> HostResult<Vec<Unit>> {

@@ -1,5 +1,6 @@
 //! Units in the overlay: what systemctl(1) would do, and what unit files that tasks write mean.
 
+use crate::host::UNIT_SUFFIXES;
 use std::path::{Path, PathBuf};
 
 use rectify_core::module::{FileKind, HostError, HostResult, Unit, UnitAction};
@@ -21,26 +22,12 @@ pub(super) const UNIT_FOLDERS: &[&str] = &[
     "/lib/systemd/system",
 ];
 
-const SUFFIXES: &[&str] = &[
-    ".service",
-    ".socket",
-    ".device",
-    ".mount",
-    ".automount",
-    ".swap",
-    ".target",
-    ".path",
-    ".timer",
-    ".slice",
-    ".scope",
-];
-
 /// The longest unit file that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
 /// Whether this is a unit's full name.
 pub(super) fn is_unit_name(name: &str) -> bool {
-    SUFFIXES.iter().any(|s| name.ends_with(s))
+    UNIT_SUFFIXES.iter().any(|s| name.ends_with(s))
 }
 
 fn full_name(name: &str) -> String {
