@@ -6,6 +6,7 @@
 //! ```
 
 mod order;
+mod words;
 
 use std::future::Future;
 
@@ -16,6 +17,7 @@ use rectify_core::{
 use tokio::sync::watch;
 
 pub use order::{BlobSource, Order, OrderError};
+pub use words::words;
 
 use crate::{
     RemoteError,
@@ -164,11 +166,4 @@ where
             Err(error) => return Err(Words::new(format!("the helper sent what cannot be read: {error}"))),
         }
     }
-}
-
-/// A remote error in the words that an event carries.
-pub fn words(error: &RemoteError) -> Words {
-    let mut words = Words::from_error(error);
-    words.hint = error.hint();
-    words
 }

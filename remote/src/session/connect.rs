@@ -76,6 +76,7 @@ impl Connector {
                 host: target.address.clone(),
                 port: target.port,
                 alias: target.host_key_alias.clone(),
+                address: None,
                 host_keys: Arc::clone(&target.host_keys),
             };
             let known = target.host_keys.algorithms(&target.filed_as());
@@ -130,7 +131,7 @@ impl Connector {
 async fn attempt(
     target: &Target,
     lease: Option<super::jump::Lease>,
-    gate: Gate,
+    mut gate: Gate,
     preferred: &Preferred,
 ) -> Result<Handshake, Failure> {
     let after = target.timeouts.connect;
@@ -147,7 +148,13 @@ async fn attempt(
                 stream
             }
             (None, Some(lease)) => lease.open(target).await?,
-            (None, None) => dial::tcp(target).await?,
+            (None, None) => {
+                let (stream, peer) = dial::tcp(target).await?;
+                if let (Gate::Check { address, .. }, true) = (&mut gate, target.check_address) {
+                    *address = Some(peer);
+                }
+                stream
+            }
         })
     };
     let stream = timeout_at(deadline, dialled)

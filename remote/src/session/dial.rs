@@ -24,8 +24,8 @@ use crate::{Failure, text::Tail, text::clean};
 /// How long an address gets before the next one is tried beside it (RFC 8305, section 8).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
-/// Resolves the name and connects: the first address that answers wins. The caller bounds the time.
-pub(crate) async fn tcp(target: &Target) -> Result<Box<dyn Duplex>, Failure> {
+/// Resolves the name and connects: the first address that answers wins, and is the second value. The caller bounds the time.
+pub(crate) async fn tcp(target: &Target) -> Result<(Box<dyn Duplex>, IpAddr), Failure> {
     let place = target.place();
     let found = lookup_host((target.address.as_str(), target.port)).await;
     let addresses: Vec<SocketAddr> = match found {
@@ -45,14 +45,15 @@ pub(crate) async fn tcp(target: &Target) -> Result<Box<dyn Duplex>, Failure> {
     for (i, address) in addresses.into_iter().enumerate() {
         attempts.spawn(async move {
             sleep(NEXT_ADDRESS * u32::try_from(i).unwrap_or(u32::MAX)).await;
-            dial(address, bind).await.map_err(|e| (address, e))
+            dial(address, bind).await.map(|stream| (stream, address.ip())).map_err(|e| (address, e))
         });
     }
     let mut reasons = Vec::new();
     while let Some(joined) = attempts.join_next().await {
         match joined {
-            Ok(Ok(stream)) => {
-                return tune(stream, target).map_err(|e| refused(&place, &e.to_string()));
+            Ok(Ok((stream, peer))) => {
+                let tuned = tune(stream, target).map_err(|e| refused(&place, &e.to_string()));
+                return tuned.map(|stream| (stream, peer));
             }
             Ok(Err((address, error))) => reasons.push(format!("{address}: {}", plain(&error))),
             Err(error) => reasons.push(error.to_string()),
@@ -103,10 +104,18 @@ fn tune(stream: TcpStream, target: &Target) -> io::Result<Box<dyn Duplex>> {
     Ok(Box::new(QuickAck(stream)))
 }
 
-/// Starts the proxy command. Its last words on standard error are in the second value.
+/// Starts the proxy command, without a terminal: it could ask nothing there that a person would see amid the progress of a
+/// fleet, and an interruption from the keyboard, which goes to everything on the terminal, would end the connection under
+/// the tasks that are to finish. Its last words on standard error are in the second value.
 pub(crate) fn proxy(command: &str) -> Result<(Box<dyn Duplex>, Tail, tokio::process::Child), Failure> {
     let failed = |reason: String| Failure::Proxy { command: clean(command.as_bytes()), reason };
-    let mut child = Command::new("/bin/sh")
+    let mut command_line = Command::new("/bin/sh");
+    #[expect(unsafe_code, reason = "setsid(2) between fork and exec has no safe form in the standard library")]
+    // SAFETY: the closure makes one system call, allocates nothing and takes no lock.
+    unsafe {
+        command_line.pre_exec(|| rustix::process::setsid().map(drop).map_err(io::Error::from));
+    }
+    let mut child = command_line
         .arg("-c")
         .arg(format!("exec {command}"))
         .stdin(Stdio::piped())

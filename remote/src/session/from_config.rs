@@ -15,7 +15,9 @@ use super::{
 use crate::{
     Secret,
     known_hosts::{KnownHosts, KnownHostsError},
-    ssh_config::{AddressFamily, ConfigError, IdentityAgent, Proxy, ResolvedHost, SshConfig, StrictHostKeys},
+    ssh_config::{
+        AddressFamily, ConfigError, IdentityAgent, Proxy, ResolvedHost, SshConfig, StrictHostKeys, Unsupported,
+    },
 };
 
 /// How many jump hosts' configurations may lead to further jump hosts.
@@ -63,23 +65,33 @@ type Cached = HashMap<(Vec<PathBuf>, Unknown), BoxedHostKeys>;
 pub struct Targets {
     config: SshConfig,
     agent: Option<PathBuf>,
+    ssh: Option<PathBuf>,
     judges: Mutex<Cached>,
 }
 
 impl Targets {
     /// Makes targets by this configuration. `agent` is the socket in `SSH_AUTH_SOCK`, if it is set.
     pub fn new(config: SshConfig, agent: Option<PathBuf>) -> Self {
-        Self { config, agent, judges: Mutex::default() }
+        Self { config, agent, ssh: None, judges: Mutex::default() }
     }
 
-    /// The target for the host that the inventory names `name`.
+    /// With the program `ssh`, which is asked where the configuration has what only OpenSSH understands.
+    #[must_use]
+    pub fn asking(self, ssh: Option<PathBuf>) -> Self {
+        Self { ssh, ..self }
+    }
+
+    /// The target for the host that the inventory names `name`, and what the configuration says about it. What is not
+    /// supported there is listed for the hosts on the way too.
     ///
     /// # Errors
     /// The configuration or a known_hosts file cannot be used.
     pub fn target(&self, name: &str, over: &Overrides) -> Result<(Target, ResolvedHost), TargetError> {
         let asked = over.address.as_deref().unwrap_or(name);
-        let resolved = self.config.resolve(asked, over.user.as_deref(), over.port)?;
-        let mut target = self.of(&resolved, 0)?;
+        let mut resolved = self.resolve(asked, over.user.as_deref(), over.port)?;
+        let mut unsupported = std::mem::take(&mut resolved.unsupported);
+        let mut target = self.of(&resolved, 0, &mut unsupported)?;
+        resolved.unsupported = unsupported;
         target.name = name.to_owned();
         if let Some(path) = &over.identity {
             target.identities.insert(0, Identity { path: path.clone(), explicit: true });
@@ -90,7 +102,11 @@ impl Targets {
         Ok((target, resolved))
     }
 
-    fn of(&self, host: &ResolvedHost, depth: usize) -> Result<Target, TargetError> {
+    fn resolve(&self, host: &str, user: Option<&str>, port: Option<u16>) -> Result<ResolvedHost, ConfigError> {
+        self.config.resolve_or_ask(host, user, port, self.ssh.as_deref())
+    }
+
+    fn of(&self, host: &ResolvedHost, depth: usize, missing: &mut Vec<Unsupported>) -> Result<Target, TargetError> {
         let mut target = Target::new(host.hostname.clone(), host.port, host.user.clone(), self.judge(host)?);
         if host.pubkey_authentication {
             let file = |f: &crate::ssh_config::ConfiguredFile| Identity {
@@ -108,6 +124,8 @@ impl Targets {
         target.identities_only = host.identities_only;
         target.host_key_alias.clone_from(&host.host_key_alias);
         target.compression = host.compression;
+        target.methods.clone_from(&host.preferred_authentications);
+        target.check_address = host.check_host_ip;
         target.host_key_algorithms = Some(host.host_key_algorithms.select(&super::connect::host_key_names()));
         target.family = match host.address_family {
             AddressFamily::Any => Family::Any,
@@ -133,10 +151,13 @@ impl Targets {
                     return Err(TargetError::Circle(host.original.clone()));
                 }
                 for (i, hop) in hops.iter().enumerate() {
-                    let resolved = self.config.resolve(&hop.host, hop.user.as_deref(), hop.port)?;
+                    let resolved = self.resolve(&hop.host, hop.user.as_deref(), hop.port)?;
+                    missing.extend(
+                        resolved.unsupported.iter().filter(|u| !missing.contains(u)).cloned().collect::<Vec<_>>(),
+                    );
                     // Only the first one's own way counts: the others are reached through the one before them.
                     let direct = ResolvedHost { proxy: Proxy::None, ..resolved.clone() };
-                    let mut hop = self.of(if i == 0 { &resolved } else { &direct }, depth + 1)?;
+                    let mut hop = self.of(if i == 0 { &resolved } else { &direct }, depth + 1, missing)?;
                     target.jumps.append(&mut hop.jumps);
                     target.jumps.push(hop);
                 }
@@ -214,6 +235,32 @@ mod tests {
             ("ada", Some("nc gate 22"))
         );
         assert!(matches!(targets.target("a", &Overrides::default()), Err(TargetError::Circle(_))));
+    }
+
+    #[test]
+    fn what_is_not_supported_on_the_way_is_told_with_the_host() {
+        let (targets, _dir) = targets(
+            "Host far\n ProxyJump gate\n CheckHostIP yes\n PreferredAuthentications password,publickey\n\
+             Host gate\n Ciphers aes128-ctr\n BindInterface eth9\nHost *\n Ciphers aes256-ctr\n",
+        );
+        let (target, resolved) = targets.target("far", &Overrides::default()).unwrap();
+        let told: Vec<_> = resolved.unsupported.iter().map(|u| u.option.as_str()).collect();
+        assert_eq!(told, ["ciphers aes256-ctr", "ciphers aes128-ctr", "bindinterface eth9"]);
+        assert!(resolved.may_lead_elsewhere(), "a jump host that is reached otherwise leads elsewhere");
+        assert!(target.check_address && !target.jumps[0].check_address);
+        assert_eq!(target.methods.unwrap(), ["password", "publickey"]);
+    }
+
+    #[test]
+    fn what_only_openssh_understands_is_asked_of_it() {
+        let (targets, dir) = targets("CanonicalizeHostname yes\n");
+        let ssh = dir.path().join("ssh");
+        std::fs::write(&ssh, "#!/bin/sh\necho hostname web1.example.org\necho port 2222\necho user ada\n").unwrap();
+        std::fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(targets.target("web1", &Overrides::default()).unwrap().1.may_lead_elsewhere());
+        let (target, resolved) = targets.asking(Some(ssh)).target("web1", &Overrides::default()).unwrap();
+        assert_eq!((target.address.as_str(), target.port, target.user.as_str()), ("web1.example.org", 2222, "ada"));
+        assert!(!resolved.may_lead_elsewhere());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What the SSH library calls back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use russh::{
     client::{DisconnectReason, Handler, Session},
@@ -30,6 +33,8 @@ pub(crate) enum Gate {
         host: String,
         port: u16,
         alias: Option<String>,
+        /// The address that was connected to, if it is to be looked up too.
+        address: Option<IpAddr>,
         host_keys: BoxedHostKeys,
     },
     /// Take it and go no further.
@@ -48,8 +53,8 @@ impl Handler for Client {
     async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
         let key = HostKey::new(offered);
         match &self.gate {
-            Gate::Check { host, port, alias, host_keys } => {
-                let target = known_hosts::Target { host, port: *port, alias: alias.as_deref(), address: None };
+            Gate::Check { host, port, alias, address, host_keys } => {
+                let target = known_hosts::Target { host, port: *port, alias: alias.as_deref(), address: *address };
                 host_keys.decide(&target, &key).map(|()| true).map_err(ClientError::HostKey)
             }
 

@@ -47,6 +47,11 @@ pub struct Target {
     pub bind: Option<IpAddr>,
     /// Whether to compress (`Compression`).
     pub compression: bool,
+    /// The methods to log in by, by their SSH names, in the order in which they are tried (`PreferredAuthentications`);
+    /// `None` for keys, then the host's questions, then the password.
+    pub methods: Option<Vec<String>>,
+    /// Whether a host key has to agree with what is on file for the address too (`CheckHostIP`).
+    pub check_address: bool,
 }
 
 /// Which kind of addresses to connect to.
@@ -147,6 +152,8 @@ impl Target {
             family: Family::Any,
             bind: None,
             compression: false,
+            methods: None,
+            check_address: false,
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) fn succeeds(env: &Env, command: &str) -> Result<bool, String> {
         .arg(format!("exec {command}"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        // Its words would stand amid the progress of a fleet, once for every host.
+        .stderr(Stdio::null())
         .status()
         .map_err(|error| format!("run `{shell}` for `exec`: {error}"))?;
     Ok(status.success())

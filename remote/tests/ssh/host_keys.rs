@@ -1,11 +1,15 @@
 //! Host keys: known, unknown, changed, revoked, certified.
 
-use std::fs;
+use std::{
+    fs,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
 
 use rectify_remote::{
     Failure, HostKeyProblem, HostKeyRefusal, Kind,
-    known_hosts::KnownHosts,
-    session::{KnownHostsJudge, Target, Unknown},
+    known_hosts::{self, KnownHosts},
+    session::{HostKey, HostKeys, KnownHostsJudge, Target, Unknown},
 };
 
 use crate::harness::{Setup, Sshd, connector, key, keygen, public};
@@ -101,4 +105,31 @@ async fn a_scan_takes_every_key_and_logs_in_nowhere() {
         ["ed25519", "ecdsa", "rsa"].map(|kind| two(public(&sshd.at(&format!("host_{kind}"))))).into();
     own.sort();
     assert_eq!(found, own);
+}
+
+/// Notes which addresses it is asked about.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Vec<Option<IpAddr>>>);
+
+impl HostKeys for Asked {
+    fn algorithms(&self, _: &known_hosts::Target<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn decide(&self, target: &known_hosts::Target<'_>, _: &HostKey) -> Result<(), HostKeyRefusal> {
+        self.0.lock().unwrap().push(target.address);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_address_that_answered_is_judged_where_that_is_asked_for() {
+    let sshd = Sshd::start();
+    let asked = Arc::new(Asked::default());
+    for check_address in [false, true] {
+        let judge = Arc::clone(&asked) as Arc<dyn HostKeys>;
+        let target = Target { address: "localhost".into(), host_keys: judge, check_address, ..sshd.with_key() };
+        connector().connect(&target).await.unwrap();
+    }
+    assert_eq!(*asked.0.lock().unwrap(), [None, Some("127.0.0.1".parse().unwrap())]);
 }

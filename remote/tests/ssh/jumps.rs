@@ -96,6 +96,15 @@ async fn a_proxy_command_is_the_connection_and_its_last_words_are_told() {
     let session = connector().connect(&target).await.unwrap();
     drop(exchange::over(session, &start(&sshd.at("bin"))).await.unwrap());
 
+    // An interruption from the keyboard goes to the whole session of the terminal: the proxy must not be in it.
+    let apart = format!(
+        "sh -c 'read -r _ _ _ _ _ session _ </proc/$$/stat; test $session = $$ && exec {} nc 127.0.0.1 {}'",
+        tool("busybox", "busybox").display(),
+        sshd.port
+    );
+    let target = Target { proxy_command: Some(apart), ..target };
+    connector().connect(&target).await.unwrap();
+
     let broken = Target { proxy_command: Some("sh -c 'echo no route today >&2; exit 3'".to_owned()), ..target };
     let error = connector().connect(&broken).await.unwrap_err();
     let Failure::Proxy { reason, .. } = &error.failure else { panic!("{error}") };

@@ -219,3 +219,20 @@ async fn a_host_that_hangs_up_after_too_many_keys_is_quoted() {
     let error = fails(&target).await;
     assert!(error.to_string().contains("Too many authentication failures"), "{error}");
 }
+
+#[tokio::test]
+async fn preferred_authentications_say_what_is_tried_and_in_which_order() {
+    let sshd = Sshd::with(Setup { config: "PasswordAuthentication yes", ..Setup::default() });
+    let with = |methods: &[&str]| Target {
+        methods: Some(methods.iter().map(|m| (*m).to_owned()).collect()),
+        password: Some(Secret::new("wrong")),
+        ..sshd.with_key()
+    };
+    connector().connect(&with(&["gssapi-with-mic", "password", "publickey"])).await.unwrap();
+    let unnamed = fails(&with(&["password"])).await.to_string();
+    assert!(unnamed.contains("password: not accepted"), "{unnamed}");
+    assert!(unnamed.contains("keys: PreferredAuthentications does not name them"), "{unnamed}");
+    let nobody = Target { identities: Vec::new(), ..with(&["publickey"]) };
+    let silent = fails(&nobody).await.to_string();
+    assert!(silent.contains("password: PreferredAuthentications does not name it"), "{silent}");
+}

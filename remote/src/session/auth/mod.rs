@@ -92,57 +92,82 @@ impl Login<'_> {
     }
 
     async fn round(&mut self, ring: &KeyRing, candidates: &mut publickey::Candidates) -> Result<Step, Failure> {
-        if self.takes(MethodKind::PublicKey) {
-            let step = publickey::try_all(self, ring, candidates).await?;
+        for method in self.order() {
+            if method != MethodKind::PublicKey && self.methods.is_none() {
+                let asked = self
+                    .wait("asking how to log in", |login| login.handle.authenticate_none(login.target.user.clone()))
+                    .await?;
+                match self.learn(None, asked).await {
+                    Step::Next => {}
+                    step => return Ok(step),
+                }
+            }
+            let step = match method {
+                _ if !self.takes(method) => Step::Next,
+                MethodKind::PublicKey => publickey::try_all(self, ring, candidates).await?,
+                _ => self.password(method).await?,
+            };
             if step != Step::Next {
                 return Ok(step);
             }
         }
-        if self.methods.is_none() {
-            let asked = self
-                .wait("asking how to log in", |login| login.handle.authenticate_none(login.target.user.clone()))
-                .await?;
-            match self.learn(None, asked).await {
-                Step::Next => {}
-                step => return Ok(step),
-            }
-        }
-        let Some(password) = self.target.password.clone() else {
-            if !self.takes(MethodKind::PublicKey) {
-                self.tried.push(Attempt::new("keys", format!("the host does not take keys, only {}", self.offered())));
-            }
-            return Ok(Step::Next);
-        };
-        if self.takes(MethodKind::KeyboardInteractive) {
-            let step = interactive::answer(self, &password).await?;
-            if step != Step::Next {
-                return Ok(step);
-            }
-        }
-        if self.takes(MethodKind::Password) {
-            let sent = self
-                .wait("sending the password", |login| {
-                    login.handle.authenticate_password(login.target.user.clone(), password.reveal())
-                })
-                .await?;
-            return Ok(self.learn(Some("password".to_owned()), sent).await);
-        }
-        if !self.takes(MethodKind::KeyboardInteractive) {
-            self.tried
-                .push(Attempt::new("password", format!("the host does not take passwords, only {}", self.offered())));
-        }
+        self.explain();
         Ok(Step::Next)
+    }
+
+    /// The methods to try, in order.
+    fn order(&self) -> Vec<MethodKind> {
+        const ALL: [MethodKind; 3] = [MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password];
+        match &self.target.methods {
+            None => ALL.to_vec(),
+            Some(names) => names
+                .iter()
+                .filter_map(|name| ALL.into_iter().find(|m| <&'static str>::from(m) == name.as_str()))
+                .collect(),
+        }
+    }
+
+    /// Logs in with the password, if there is one.
+    async fn password(&mut self, method: MethodKind) -> Result<Step, Failure> {
+        let Some(password) = self.target.password.clone() else { return Ok(Step::Next) };
+        if method == MethodKind::KeyboardInteractive {
+            return interactive::answer(self, &password).await;
+        }
+        let sent = self
+            .wait("sending the password", |login| {
+                login.handle.authenticate_password(login.target.user.clone(), password.reveal())
+            })
+            .await?;
+        Ok(self.learn(Some("password".to_owned()), sent).await)
+    }
+
+    /// Says what was not tried, and why.
+    fn explain(&mut self) {
+        let order = self.order();
+        let named = |method: MethodKind| order.contains(&method);
+        let mut not = |what: &str, why: String| self.tried.push(Attempt::new(what, why));
+        let asks = named(MethodKind::KeyboardInteractive) || named(MethodKind::Password);
+        let methods = self.methods.clone();
+        let takes = |method| methods.as_ref().is_none_or(|all: &Vec<MethodKind>| all.contains(&method));
+        let offered = offered(methods.as_deref());
+        match self.target.password {
+            Some(_) if !asks => not("password", "PreferredAuthentications does not name it".to_owned()),
+            Some(_) if !takes(MethodKind::KeyboardInteractive) && !takes(MethodKind::Password) => {
+                not("password", format!("the host does not take passwords, only {offered}"));
+            }
+            None if named(MethodKind::PublicKey) && !takes(MethodKind::PublicKey) => {
+                not("keys", format!("the host does not take keys, only {offered}"));
+            }
+            _ => {}
+        }
+        if !named(MethodKind::PublicKey) {
+            self.tried.push(Attempt::new("keys", "PreferredAuthentications does not name them"));
+        }
     }
 
     /// Whether the host may take this method.
     fn takes(&self, method: MethodKind) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.contains(&method))
-    }
-
-    fn offered(&self) -> String {
-        let names =
-            |m: &Vec<MethodKind>| m.iter().map(|m| <&'static str>::from(m).to_owned()).collect::<Vec<_>>().join(", ");
-        self.methods.as_ref().map(names).filter(|names| !names.is_empty()).unwrap_or_else(|| "nothing".to_owned())
     }
 
     /// Takes in an answer to a credential.
@@ -159,7 +184,7 @@ impl Login<'_> {
         self.methods = Some(remaining);
         if let Some(what) = what {
             let result = if partial {
-                format!("accepted, but the host wants more: {}", self.offered())
+                format!("accepted, but the host wants more: {}", offered(self.methods.as_deref()))
             } else {
                 "not accepted".to_owned()
             };
@@ -189,4 +214,10 @@ impl Login<'_> {
             _ => "the host ended the connection".to_owned(),
         }
     }
+}
+
+/// What a host says it takes, in words.
+fn offered(methods: Option<&[MethodKind]>) -> String {
+    let names: Vec<&'static str> = methods.unwrap_or_default().iter().map(<&'static str>::from).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
