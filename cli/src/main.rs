@@ -73,6 +73,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|c| c.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }
 
+/// The columns of the terminal behind stdout; text that goes elsewhere has no width.
+fn width() -> Option<usize> {
+    let (_, columns) = console::Term::stdout().size_checked()?;
+    Some(usize::from(columns)).filter(|columns| *columns >= 20)
+}
+
 /// The colours for stdout or stderr.
 fn theme(common: &Common, stdout: bool) -> Theme {
     Theme::new(match common.color {

@@ -29,6 +29,10 @@ pub(crate) enum Meaning {
     Added,
     /// A line that is removed.
     Removed,
+    /// Blanks at the end of a line that is added.
+    AddedBlank,
+    /// Blanks at the end of a line that is removed.
+    RemovedBlank,
     /// Of little weight.
     Quiet,
 }
@@ -65,6 +69,8 @@ impl Theme {
             Meaning::Heading => Style::new().bold(),
             Meaning::Added => Style::new().green(),
             Meaning::Removed => Style::new().red(),
+            Meaning::AddedBlank => Style::new().on_green(),
+            Meaning::RemovedBlank => Style::new().on_red(),
         };
         style.force_styling(self.colour).apply_to(text)
     }

@@ -74,7 +74,11 @@ impl Groups {
             item: item.map(str::to_owned),
             subject: report.subject.clone(),
             outcome: said(report, tasks),
-            changes: report.changes.clone(),
+            // What a failed task meant to do did not come about: it would read as if it had, and keep equal failures apart.
+            changes: match report.outcome {
+                Outcome::Failed { .. } => Vec::new(),
+                _ => report.changes.clone(),
+            },
             findings: report.findings.iter().map(shown).collect(),
             messages: report.messages.clone(),
             result: report.result.as_ref().map(|r| serde_json::to_string_pretty(r).unwrap_or_default()),

@@ -1,14 +1,22 @@
 //! What the operator sees of a run: a fold over its events.
 //!
 //! ```text
-//! Event ─► RunState (counts, exit code) ─► live progress (stderr)
+//! Event ─► RunState (counts, exit code) ─► live progress (stderr: a picture, or lines)
 //!      └─► Groups (identical changes)   ─► report and recap (stdout, at the end)
+//!      └─► Notices                      ─► each once (stderr, at the end)
 //!      └─► JSON lines (stdout, with --json, instead of the report)
 //! ```
 
+mod frame;
 mod group;
+mod lines;
 mod live;
+mod notices;
+pub(crate) mod page;
+mod painter;
 mod report;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 mod words;
 
@@ -22,11 +30,15 @@ use rectify_core::{
     plan::TaskId,
 };
 
-use self::{group::Groups, live::Live, report::Detail};
+pub(crate) use self::painter::{Painter, Screen};
+use self::{group::Groups, live::Live, notices::Notices, page::Page, report::Detail};
 use crate::theme::Theme;
 
+/// On a terminal, a difference is cut after so many lines.
+const DIFF_LINES: usize = 60;
+
 /// How a run is shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// Events as JSON lines on stdout instead of the report.
     pub(crate) json: bool,
@@ -34,8 +46,10 @@ pub(crate) struct Options {
     pub(crate) verbose: u8,
     /// Whether differences are shown.
     pub(crate) diff: bool,
-    /// Whether stderr is a terminal that can take bars.
-    pub(crate) terminal: bool,
+    /// The terminal that progress is painted on, if there is one.
+    pub(crate) screen: Option<Screen>,
+    /// The columns of stdout, if it is a terminal.
+    pub(crate) width: Option<usize>,
     /// Colours on stdout.
     pub(crate) stdout: Theme,
     /// Colours on stderr.
@@ -47,8 +61,11 @@ pub(crate) struct Display<'w> {
     options: Options,
     state: RunState,
     groups: Groups,
+    notices: Notices,
     looped: BTreeSet<(String, TaskId)>,
     live: Live,
+    /// When the run began and when the last event was, in microseconds since 1970.
+    times: Option<(i64, i64)>,
     out: &'w mut dyn Write,
     err: &'w mut dyn Write,
 }
@@ -56,13 +73,15 @@ pub(crate) struct Display<'w> {
 impl<'w> Display<'w> {
     /// A display that writes its data to `out` and everything else to `err`.
     pub(crate) fn new(options: Options, out: &'w mut dyn Write, err: &'w mut dyn Write) -> Self {
-        let live = Live::new(options.terminal, options.verbose, options.stderr);
+        let live = Live::new(options.screen.clone(), options.verbose, options.stderr);
         Display {
             options,
             state: RunState::default(),
             groups: Groups::default(),
+            notices: Notices::default(),
             looped: BTreeSet::new(),
             live,
+            times: None,
             out,
             err,
         }
@@ -74,16 +93,26 @@ impl<'w> Display<'w> {
     /// An event that is not legal, or an output that cannot be written.
     pub(crate) fn take(&mut self, event: &Event) -> Result<(), Broken> {
         self.state.apply(event)?;
+        self.times = Some((self.times.map_or(event.at, |(first, _)| first), event.at));
         if self.options.json {
             serde_json::to_writer(&mut *self.out, event).map_err(io::Error::from)?;
             writeln!(self.out)?;
         } else {
             self.group(event);
+            self.notices.take(event, &self.state);
         }
-        for line in self.live.show(event, &self.state) {
+        if let Some(line) = self.live.take(event, &self.state) {
             writeln!(self.err, "{line}")?;
         }
         Ok(())
+    }
+
+    /// Shows how things are at `now`, in microseconds since 1970: to be called again and again, also when nothing happens.
+    ///
+    /// # Errors
+    /// An output that cannot be written.
+    pub(crate) fn tick(&mut self, now: i64) -> Result<(), Broken> {
+        Ok(self.live.tick(&self.state, now)?)
     }
 
     fn group(&mut self, event: &Event) {
@@ -111,10 +140,17 @@ impl<'w> Display<'w> {
     /// If an output cannot be written.
     pub(crate) fn finish(mut self) -> io::Result<RunState> {
         self.live.clear();
+        let width = self.options.width;
+        let mut notices = Page::new(width, self.options.stderr);
+        self.notices.show(&mut notices, &self.state);
+        self.err.write_all(notices.into_text().as_bytes())?;
         if !self.options.json {
-            let detail = Detail { verbose: self.options.verbose, diff: self.options.diff };
-            let text = report::report(&self.state, &self.groups, detail, self.options.stdout);
-            self.out.write_all(text.as_bytes())?;
+            let most = if width.is_some() && self.options.verbose == 0 { DIFF_LINES } else { usize::MAX };
+            let detail = Detail { verbose: self.options.verbose, diff: self.options.diff, diff_lines: most };
+            let took = self.times.map_or(0, |(first, last)| last.saturating_sub(first));
+            let mut page = Page::new(width, self.options.stdout);
+            report::report(&mut page, &self.state, &self.groups, detail, took);
+            self.out.write_all(page.into_text().as_bytes())?;
         }
         self.out.flush()?;
         self.err.flush()?;

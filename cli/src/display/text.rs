@@ -37,12 +37,73 @@ pub(crate) fn count(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
 }
 
-/// The first names of a list, and how many follow.
-pub(crate) fn names(all: &[String], most: usize) -> String {
-    let shown: Vec<String> = all.iter().take(most).map(|n| line(n)).collect();
-    match all.len().saturating_sub(most) {
+/// Names of hosts, the first `most` of them, runs of numbers drawn together as an inventory writes them: `web[01:08], db`.
+pub(crate) fn names<S: AsRef<str>>(all: &[S], most: usize) -> String {
+    let (mut shown, mut rest) = (Vec::new(), all);
+    while !rest.is_empty() && shown.len() < most {
+        let (text, taken) = run(rest);
+        shown.push(line(&text));
+        rest = &rest[taken..];
+    }
+    match rest.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The names at the beginning of a list that differ by one number that rises by one, and how many these are. Two names are
+/// two names.
+fn run<S: AsRef<str>>(names: &[S]) -> (String, usize) {
+    let first = names.first().map_or("", AsRef::as_ref);
+    let single = (first.to_owned(), 1);
+    let Some(at) = names.get(1).and_then(|second| rises(first, second.as_ref())) else { return single };
+    let next = |pair: &[S]| rises(pair[0].as_ref(), pair[1].as_ref()) == Some(at);
+    let taken = 1 + names.windows(2).take_while(|pair| next(pair)).count();
+    if taken < 3 {
+        return single;
+    }
+    let (parts, last) = (parts(first), parts(names[taken - 1].as_ref()));
+    let text = parts.iter().enumerate().map(|(i, part)| match (i == at, last.get(i)) {
+        (true, Some(end)) => format!("[{part}:{end}]"),
+        _ => (*part).to_owned(),
+    });
+    (text.collect(), taken)
+}
+
+/// The part in which the second name is the first one's successor, if everything else is equal.
+fn rises(a: &str, b: &str) -> Option<usize> {
+    let (a, b) = (parts(a), parts(b));
+    if a.len() != b.len() {
+        return None;
+    }
+    let mut differ = (0..a.len()).filter(|i| a[*i] != b[*i]);
+    let (at, None) = (differ.next()?, differ.next()) else { return None };
+    // Leading zeros keep the width; without them it may grow: 9, 10.
+    let padded = a[at].starts_with('0') || b[at].starts_with('0');
+    let (from, to) = (a[at].parse::<u64>().ok()?, b[at].parse::<u64>().ok()?);
+    (from.checked_add(1) == Some(to) && (!padded || a[at].len() == b[at].len())).then_some(at)
+}
+
+/// Digits and what is between them.
+fn parts(name: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let other = |c: char| c.is_ascii_digit() != first.is_ascii_digit();
+        let (part, after) = rest.split_at(rest.find(other).unwrap_or(rest.len()));
+        parts.push(part);
+        rest = after;
+    }
+    parts
+}
+
+/// A time that has passed, as short as it can be said: `4 s`, `2:05`, `1:00:00`.
+pub(crate) fn passed(seconds: u64) -> String {
+    let (minutes, s) = (seconds / 60, seconds % 60);
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{s} s"),
+        (0, m) => format!("{m}:{s:02}"),
+        (h, m) => format!("{h}:{m:02}:{s:02}"),
     }
 }
 
@@ -59,9 +120,33 @@ mod tests {
 
     #[test]
     fn long_lists_are_cut() {
-        let all: Vec<String> = (0..5).map(|i| format!("h{i}")).collect();
-        assert_eq!(names(&all, 2), "h0, h1 and 3 more");
-        assert_eq!(names(&all, 9), "h0, h1, h2, h3, h4");
+        let all = ["a", "b", "c", "d", "e"];
+        assert_eq!(names(&all, 2), "a, b and 3 more");
+        assert_eq!(names(&all, 9), "a, b, c, d, e");
         assert_eq!(count(1, "host"), "1 host");
+    }
+
+    #[test]
+    fn runs_of_numbers_are_drawn_together_as_an_inventory_writes_them() {
+        for (all, said) in [
+            ("web01 web02 web03 db", "web[01:03], db"),
+            ("web1 web2 db", "web1, web2, db"),
+            ("w8 w9 w10 w11", "w[8:11]"),
+            ("w08 w09 w10", "w[08:10]"),
+            ("w09 w10 w011", "w09, w10, w011"),
+            ("10.0.1.254 10.0.1.255 10.0.2.0", "10.0.1.254, 10.0.1.255, 10.0.2.0"),
+            ("a1.dc1 a2.dc1 a3.dc1 a3.dc2 a3.dc3", "a[1:3].dc1, a3.dc2, a3.dc3"),
+            ("99999999999999999999 99999999999999999999", "99999999999999999999, 99999999999999999999"),
+        ] {
+            let list: Vec<&str> = all.split(' ').collect();
+            assert_eq!(names(&list, 9), said);
+        }
+        let many: Vec<String> = (1..=2000).map(|i| format!("web{i:04}")).collect();
+        assert_eq!(names(&many, 5), "web[0001:2000]");
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!([4, 60, 125, 3600].map(passed), ["4 s", "1:00", "2:05", "1:00:00"]);
     }
 }

@@ -21,6 +21,26 @@ pub(crate) fn status(status: Status) -> &'static str {
     }
 }
 
+/// The statuses in the order in which they are counted.
+pub(crate) const COUNTED: [Status; 8] = [
+    Status::Unchanged,
+    Status::Changed,
+    Status::WouldChange,
+    Status::MayChange,
+    Status::Finding,
+    Status::Skipped,
+    Status::Failed,
+    Status::NotConverged,
+];
+
+/// What an interruption does.
+pub(crate) fn interrupted(kill: bool) -> &'static str {
+    match kill {
+        false => "interrupted: running tasks finish, nothing new begins (Ctrl-C again ends them)",
+        true => "interrupted again: running tasks are ended",
+    }
+}
+
 /// What a status means, for its colour.
 pub(crate) fn meaning(status: Status) -> Meaning {
     match status {

@@ -8,7 +8,7 @@ use rectify_remote::{
 };
 
 use super::reach::Passwords;
-use crate::{args::Connection, exit::Expected};
+use crate::{args::Connection, display::Screen, exit::Expected};
 
 /// Asks for the passwords that the command line says are to be asked for.
 ///
@@ -30,9 +30,9 @@ pub(crate) fn passwords(options: &Connection) -> Result<Passwords, Expected> {
     Ok(Passwords { login, r#become })
 }
 
-/// Asks for passphrases of keys.
+/// Asks for passphrases of keys, on the screen that progress is painted on, if there is one.
 #[derive(Debug)]
-pub(crate) struct Passphrases;
+pub(crate) struct Passphrases(pub(crate) Option<Screen>);
 
 impl Ask for Passphrases {
     fn passphrase<'a>(&'a self, key: &'a Path, attempt: u32) -> BoxFuture<'a, Option<Secret>> {
@@ -41,7 +41,14 @@ impl Ask for Passphrases {
                 return None;
             }
             let prompt = format!("Passphrase for {}: ", key.display());
-            let asked = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt)).await;
+            let screen = self.0.clone();
+            let asked = tokio::task::spawn_blocking(move || {
+                let mut painter = screen.as_ref().and_then(|screen| screen.lock().ok());
+                // What stands there goes, or the question would be painted over.
+                painter.as_mut().map_or(Ok(()), |painter| painter.clear())?;
+                rpassword::prompt_password(prompt)
+            });
+            let asked = asked.await;
             asked.ok().and_then(Result::ok).filter(|text| !text.is_empty()).map(Secret::new)
         })
     }

@@ -6,7 +6,7 @@ mod stream;
 
 use std::{
     io::{IsTerminal, Write},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use rectify_core::{
@@ -19,12 +19,12 @@ use rectify_remote::run::{BlobSource, Order};
 
 pub(crate) use ask::passwords;
 pub(crate) use reach::{Passwords, Reach};
-use stream::{Job, Stream};
+use stream::{Job, Prepared, Stream};
 
 use crate::{
     args::{Common, Run, Tasks},
     config::Config,
-    display::{Display, Options},
+    display::{Display, Options, Painter, Screen},
     exit::{self, Expected},
     project::Project,
 };
@@ -39,7 +39,7 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     let (out_theme, err_theme) = (crate::theme(common, true), crate::theme(common, false));
     let project = Project::load(&config, &args.hosts, &playbooks, err_theme.is_coloured())?;
     let mut found = Diagnostics::new();
-    let options = compile_options(mode, args, &project);
+    let options = compile_options(mode, args, common, &project);
     let compiler = Compiler::new(&project.playbook, &project.inventory, options, &mut found);
     if found.has_errors() {
         return Err(project.expected(&found).into());
@@ -56,18 +56,27 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         );
     }
     let passwords = passwords(&args.connection)?;
-    let reach = Reach::new(args.connection.clone(), passwords, &project.extra_vars)?;
+    let screen = screen(args.json);
+    let reach = Reach::new(args.connection.clone(), passwords, &project.extra_vars, screen.clone())?;
     let display = Options {
         json: args.json,
         verbose: common.verbose,
         diff: !args.no_diff,
-        terminal: std::io::stderr().is_terminal() && !args.json,
+        screen,
+        width: crate::width(),
         stdout: out_theme,
         stderr: err_theme,
     };
     let names = playbooks.iter().map(|p| p.display().to_string()).collect();
     let run = Execution { mode, args, names, display };
     run.execute(project, reach, compiled)
+}
+
+/// The terminal behind stderr, to paint on. One that cannot move its cursor is none, nor is one that JSON scrolls over.
+fn screen(json: bool) -> Option<Screen> {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let able = std::io::stderr().is_terminal() && !dumb && !(json && std::io::stdout().is_terminal());
+    able.then(|| Arc::new(Mutex::new(Painter::new(Box::new(console::Term::buffered_stderr())))))
 }
 
 struct Execution<'a> {
@@ -112,12 +121,12 @@ fn job(shared: &Arc<(Project, Reach)>, compiled: Compiled) -> Job {
         let blobs = compiled.blobs;
         let order = Order::new(compiled.plan, |sha256| blobs.get(sha256).map(|b| BlobSource::File(b.path.clone())))
             .map_err(|e| Failure::from_error(&e))?;
-        Ok((way, start, order))
+        Ok(Prepared { way, start, order, notes: reach.notes() })
     });
     Job { host, prepare }
 }
 
-fn compile_options(mode: Mode, args: &Run, project: &Project) -> CompileOptions {
+fn compile_options(mode: Mode, args: &Run, common: &Common, project: &Project) -> CompileOptions {
     let mut options = CompileOptions::new(run_id(), mode);
     options.extra_vars.clone_from(&project.extra_vars);
     options.selection = selection(&args.tasks);
@@ -126,7 +135,12 @@ fn compile_options(mode: Mode, args: &Run, project: &Project) -> CompileOptions 
     options.become_user.clone_from(&args.connection.become_user);
     options.become_method.clone_from(&args.connection.become_method);
     options.remote_user.clone_from(&args.connection.user);
-    options.options = PlanOptions { parallel: args.parallel.get(), diff: !args.no_diff, ..PlanOptions::default() };
+    options.options = PlanOptions {
+        parallel: args.parallel.get(),
+        diff: !args.no_diff,
+        verbose: common.verbose,
+        ..PlanOptions::default()
+    };
     options
 }
 

@@ -2,8 +2,9 @@
 //! OpenSSH's configuration.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -24,7 +25,7 @@ use rectify_remote::{
 use serde_json::{Map, Value};
 
 use super::ask::Passphrases;
-use crate::{args::Connection, exit::Expected, helpers::HELPERS};
+use crate::{args::Connection, display::Screen, exit::Expected, helpers::HELPERS};
 
 /// Secrets that were asked for once.
 #[derive(Debug, Clone, Default)]
@@ -40,10 +41,18 @@ pub(crate) struct Reach {
     options: Connection,
     passwords: Passwords,
     targets: Targets,
+    noted: Mutex<Noted>,
     connector: Connector,
     images: Images,
     templates: Engine,
     extra_vars: Map<String, Value>,
+}
+
+/// What of the configuration is not supported: all that was seen, and what was not yet told.
+#[derive(Debug, Default)]
+struct Noted {
+    seen: BTreeSet<String>,
+    new: Vec<String>,
 }
 
 /// Gives a connection variable's text, by its name and what the inventory has for it.
@@ -70,11 +79,16 @@ const NAMES: [&[&str]; 16] = [
 ];
 
 impl Reach {
-    /// Reads OpenSSH's configuration and unpacks the helpers.
+    /// Reads OpenSSH's configuration and unpacks the helpers. Passphrases are asked for on `screen`.
     ///
     /// # Errors
     /// A configuration that is wrong.
-    pub(crate) fn new(options: Connection, passwords: Passwords, extra: &Map<String, Value>) -> Result<Self, Expected> {
+    pub(crate) fn new(
+        options: Connection,
+        passwords: Passwords,
+        extra: &Map<String, Value>,
+        screen: Option<Screen>,
+    ) -> Result<Self, Expected> {
         let env = Env::system(true);
         let config = match options.ssh_config.as_deref() {
             None => SshConfig::load_default(env),
@@ -98,8 +112,9 @@ impl Reach {
         Ok(Reach {
             options,
             passwords,
-            targets: Targets::new(config, agent),
-            connector: Connector::new(Arc::new(Passphrases)),
+            targets: Targets::new(config, agent).asking(program("ssh")),
+            noted: Mutex::default(),
+            connector: Connector::new(Arc::new(Passphrases(screen))),
             images,
             templates: Engine::new(EngineOptions::default()),
             extra_vars: extra.clone(),
@@ -109,6 +124,13 @@ impl Reach {
     /// The connector, shared by all hosts.
     pub(crate) fn connector(&self) -> &Connector {
         &self.connector
+    }
+
+    /// Options of the ssh configuration that are in force for the hosts asked for since the last call and that are not
+    /// supported: each is told once, however many hosts it is for.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut noted.new)
     }
 
     /// How to reach `host`, and how to start the helper there.
@@ -194,6 +216,13 @@ impl Reach {
                 named.join(", ")
             )));
         }
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        for option in &resolved.unsupported {
+            let text = option.to_string();
+            if noted.seen.insert(text.clone()) {
+                noted.new.push(text);
+            }
+        }
         Ok(target)
     }
 
@@ -232,14 +261,9 @@ impl Reach {
             }
             "connecttimeout" => target.timeouts.connect = Duration::from_secs(value.parse().map_err(|_| ())?),
             "stricthostkeychecking" if value == "yes" => {}
-            "controlmaster"
-            | "controlpersist"
-            | "controlpath"
-            | "forwardagent"
-            | "loglevel"
-            | "batchmode"
-            | "preferredauthentications"
-            | "compression" => {}
+            "preferredauthentications" => target.methods = Some(value.split(',').map(str::to_owned).collect()),
+            "compression" => target.compression = value == "yes",
+            "controlmaster" | "controlpersist" | "controlpath" | "forwardagent" | "loglevel" | "batchmode" => {}
             _ => return Err(()),
         }
         Ok(())
@@ -327,4 +351,9 @@ fn home(path: &str) -> PathBuf {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => PathBuf::from(path),
     }
+}
+
+/// Where `PATH` has a program.
+fn program(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }

@@ -11,10 +11,16 @@ use rectify_remote::{
     helper::Start,
     run::{Order, Stop, Way, run_host},
 };
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::display::{Broken, Display};
+
+/// How often the display may show how things are.
+const TICK: Duration = Duration::from_millis(100);
 
 /// A host whose turn will come: how to reach it and what to send it are made when it does.
 pub(crate) struct Job {
@@ -24,8 +30,17 @@ pub(crate) struct Job {
     pub(crate) prepare: Box<dyn FnOnce() -> Result<Prepared, Failure> + Send>,
 }
 
-/// By which way a host is reached, how the helper is started there, and what it is sent.
-pub(crate) type Prepared = (Way, Start, Order);
+/// What it takes to run on a host.
+pub(crate) struct Prepared {
+    /// By which way it is reached.
+    pub(crate) way: Way,
+    /// How the helper is started there.
+    pub(crate) start: Start,
+    /// What it is sent.
+    pub(crate) order: Order,
+    /// What came up on the way and stops nothing.
+    pub(crate) notes: Vec<String>,
+}
 
 /// Numbers and stamps events on their way into a display.
 pub(crate) struct Stream<'d, 'w> {
@@ -39,14 +54,13 @@ impl<'d, 'w> Stream<'d, 'w> {
     }
 
     pub(crate) fn put(&mut self, what: RunEvent) -> Result<(), Broken> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let event = Event { seq: self.next, at: i64::try_from(since.as_micros()).unwrap_or(i64::MAX), what };
+        let event = Event { seq: self.next, at: now(), what };
         self.next += 1;
         self.display.take(&event)
     }
 
-    /// Runs all jobs, at most `forks` at a time, and puts what they say in order. An interruption from the keyboard stops
-    /// scheduling, a second one ends the remote work.
+    /// Runs all jobs, at most `forks` at a time, and puts what they say in order. An interruption (from the keyboard, or
+    /// SIGTERM) stops scheduling, a second one ends the remote work.
     pub(crate) async fn run(&mut self, jobs: Vec<Job>, forks: NonZeroUsize) -> Result<(), Broken> {
         let names: Vec<String> = jobs.iter().map(|j| j.host.clone()).collect();
         let cancel = CancellationToken::new();
@@ -57,7 +71,10 @@ impl<'d, 'w> Stream<'d, 'w> {
                 let Job { host, prepare } = job;
                 let prepared = tokio::task::spawn_blocking(prepare).await;
                 match prepared {
-                    Ok(Ok((way, start, order))) => {
+                    Ok(Ok(Prepared { way, start, order, notes })) => {
+                        for message in notes {
+                            turn.emit(RunEvent::Warning { host: None, message }).await;
+                        }
                         run_host(way, start, order, stopped, |event| turn.emit(event)).await;
                     }
                     Ok(Err(failure)) => turn.emit(RunEvent::Unreachable { host, failure }).await,
@@ -68,20 +85,26 @@ impl<'d, 'w> Stream<'d, 'w> {
                 }
             }
         });
+        // Heard of from here on, and not only while somebody waits for them.
+        let mut pressed = signal(SignalKind::interrupt())?;
+        let mut ended = signal(SignalKind::terminate())?;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // In this order, or a fleet with much to say would keep the keyboard and the clock waiting.
+                biased;
+                _ = ticks.tick() => self.display.tick(now())?,
+                Some(()) = async { tokio::select! { key = pressed.recv() => key, end = ended.recv() => end } } => {
+                    let kill = *stop.borrow() >= Stop::Schedule;
+                    cancel.cancel();
+                    self.put(RunEvent::Interrupted { kill })?;
+                    stop.send_replace(if kill { Stop::Kill } else { Stop::Schedule });
+                }
                 event = events.recv() => match event {
                     None => return Ok(()),
                     Some(event) => self.fleet(event, &names)?,
                 },
-                pressed = tokio::signal::ctrl_c() => {
-                    if pressed.is_ok() {
-                        let kill = *stop.borrow() >= Stop::Schedule;
-                        cancel.cancel();
-                        self.put(RunEvent::Interrupted { kill })?;
-                        stop.send_replace(if kill { Stop::Kill } else { Stop::Schedule });
-                    }
-                }
             }
         }
     }
@@ -100,4 +123,10 @@ impl<'d, 'w> Stream<'d, 'w> {
             FleetEvent::Cancelled { host } => self.put(lost(host, "interrupted before the host's turn".into())),
         }
     }
+}
+
+/// Microseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

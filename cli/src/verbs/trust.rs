@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let theme = crate::theme(common, true);
     let project = Project::load(&config, &args.hosts, &[], crate::theme(common, false).is_coloured())?;
-    let reach = Reach::new(args.connection.clone(), Passwords::default(), &project.extra_vars)?;
+    let reach = Reach::new(args.connection.clone(), Passwords::default(), &project.extra_vars, None)?;
     let file = args.known_hosts.clone().unwrap_or_else(default_file);
     let hosts = hosts(args, &project)?;
     let (scanned, failed) = scan(args, &project, &reach, &hosts)?;
@@ -143,7 +143,9 @@ fn show(
         )?;
     }
     for (host, failure) in failed {
-        writeln!(out, "{}: {}: {}", line(host), theme.paint(Meaning::Failed, "unreachable"), line(&failure.message))?;
+        let all: Vec<String> =
+            std::iter::once(&failure.message).chain(&failure.causes).map(|text| line(text)).collect();
+        writeln!(out, "{}: {}: {}", line(host), theme.paint(Meaning::Failed, "unreachable"), all.join("; "))?;
     }
     Ok(())
 }

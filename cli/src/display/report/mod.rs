@@ -1,19 +1,24 @@
 //! The report at the end of a run: what happened per task, identical changes grouped over hosts, then the recap.
 
-use std::fmt::Write as _;
+mod change;
+mod recap;
+mod unreachable;
 
 use rectify_core::{
-    event::{Counts, Diff, HostPhase, PropertyChange, RunState, Status},
+    event::{RunState, Status},
     module::Severity,
-    plan::Mode,
 };
 
 use super::{
     group::{Groups, Same, TaskGroup},
-    text::{count, line, names},
+    page::{Page, Span, meant, plain},
+    text::{count, names},
     words,
 };
-use crate::theme::{Meaning, Theme};
+use crate::theme::Meaning;
+
+/// Where what a task did is indented to.
+const BODY: usize = 4;
 
 /// How much of a report is shown.
 #[derive(Debug, Clone, Copy)]
@@ -22,29 +27,60 @@ pub(crate) struct Detail {
     pub(crate) verbose: u8,
     /// Whether differences are shown.
     pub(crate) diff: bool,
+    /// The most lines of one text's difference; the rest is counted.
+    pub(crate) diff_lines: usize,
 }
 
-/// The report as text.
-pub(crate) fn report(state: &RunState, groups: &Groups, detail: Detail, theme: Theme) -> String {
-    let mut out = String::new();
+impl Detail {
+    /// How many names of hosts are written out.
+    fn names(self) -> usize {
+        if self.verbose >= 3 { usize::MAX } else { 5 }
+    }
+}
+
+/// Writes the report. `took` is how long the run lasted, in microseconds.
+pub(crate) fn report(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail, took: i64) {
     let mut play = None;
     for group in groups.in_order() {
-        let shown: Vec<_> = group.reports.iter().filter(|(same, _)| is_shown(same, detail)).collect();
+        let mut shown: Vec<Told<'_>> = group
+            .reports
+            .iter()
+            .filter(|(same, _)| is_shown(same, detail))
+            .map(|(same, hosts)| Told { same, hosts: in_order(hosts, state) })
+            .collect();
         if shown.is_empty() {
             continue;
         }
+        // What most hosts say comes first.
+        shown.sort_by_key(|told| std::cmp::Reverse(told.hosts.len()));
         if play != Some(&group.info.play) {
             play = Some(&group.info.play);
-            let _ = writeln!(out, "{}", theme.paint(Meaning::Heading, format!("PLAY {}", line(&group.info.play))));
+            page.gap();
+            page.line(0, &[meant(Meaning::Heading, format!("PLAY {}", group.info.play))]);
         }
-        heading(&mut out, group, theme);
-        for (same, hosts) in shown {
-            one(&mut out, same, hosts, detail, theme);
+        page.gap();
+        heading(page, group);
+        // The items of a loop that went alike on the same hosts stand below one heading.
+        for alike in shown.chunk_by(|a, b| a.hosts == b.hosts && a.same.outcome == b.same.outcome) {
+            outcome(page, &alike[0], state, detail);
+            alike.iter().for_each(|told| body(page, told.same, detail));
         }
     }
-    unreachable(&mut out, state, theme);
-    recap(&mut out, state, theme);
-    out
+    unreachable::unreachable(page, state, detail.names());
+    recap::recap(page, state, detail.names(), took);
+}
+
+/// The same report of several hosts.
+struct Told<'a> {
+    same: &'a Same,
+    hosts: Vec<&'a str>,
+}
+
+/// Hosts in the order of the inventory, not in that in which they were heard of.
+fn in_order<'a>(hosts: &'a [String], state: &RunState) -> Vec<&'a str> {
+    let mut hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    hosts.sort_by_key(|host| state.hosts.get_index_of(*host));
+    hosts
 }
 
 fn is_shown(same: &Same, detail: Detail) -> bool {
@@ -55,41 +91,70 @@ fn is_shown(same: &Same, detail: Detail) -> bool {
     }
 }
 
-fn heading(out: &mut String, group: &TaskGroup, theme: Theme) {
+fn heading(page: &mut Page, group: &TaskGroup) {
     let info = &group.info;
-    let role = info.role.as_ref().map(|r| format!("{} : ", line(r))).unwrap_or_default();
-    let kind = if info.handler { "handler" } else { "task" };
-    let name = theme.paint(Meaning::Heading, format!("{role}{}", line(&info.name)));
-    let place = theme.paint(Meaning::Path, line(&info.origin.to_string()));
-    let _ = writeln!(out, "  {kind} {name}  {place}");
+    let role = info.role.as_ref().map(|r| format!("{r} : ")).unwrap_or_default();
+    let mut spans = vec![meant(Meaning::Heading, format!("{role}{}", info.name))];
+    if info.handler {
+        spans.push(meant(Meaning::Quiet, "  handler"));
+    }
+    spans.push(plain("  "));
+    spans.push(meant(Meaning::Path, info.origin.to_string()));
+    page.line(2, &spans);
 }
 
-fn one(out: &mut String, same: &Same, hosts: &[String], detail: Detail, theme: Theme) {
-    let meaning = words::meaning(same.outcome.status);
-    let ignored = if same.outcome.ignored { ", ignored" } else { "" };
-    let most = if detail.verbose >= 3 { usize::MAX } else { 5 };
-    let mut head = format!(
-        "    {} on {}: {}",
-        theme.paint(meaning, format!("{}{ignored}", words::status(same.outcome.status))),
-        count(hosts.len(), "host"),
-        theme.paint(Meaning::Host, names(hosts, most)),
-    );
-    if let Some(item) = same.item.as_ref().filter(|i| !i.is_empty()) {
-        let _ = write!(head, "  ({})", line(item));
+/// How it went, where, and why.
+fn outcome(page: &mut Page, told: &Told<'_>, state: &RunState, detail: Detail) {
+    let said = &told.same.outcome;
+    let mut spans = vec![meant(words::meaning(said.status), words::status(said.status))];
+    if said.ignored {
+        spans.push(meant(Meaning::Quiet, ", ignored"));
     }
-    let _ = writeln!(out, "{head}");
-    if !same.subject.is_empty() && same.outcome.status != Status::Skipped {
-        let _ = writeln!(out, "      {}", line(&same.subject));
+    spans.extend(whereabouts(&told.hosts, state, detail));
+    if let (Status::Skipped, Some(why)) = (said.status, said.lines.first()) {
+        spans.push(plain(format!(": {why}")));
+        return page.line(BODY, &spans);
     }
-    for (index, text) in same.outcome.lines.iter().enumerate() {
-        let lead = if index == 0 { "" } else { "  caused by: " };
-        let _ = writeln!(out, "      {lead}{}", line(text));
+    page.line(BODY, &spans);
+    for (index, text) in said.lines.iter().enumerate() {
+        let mut lines = text.trim_end().lines();
+        let lead = if index == 0 { "" } else { "caused by: " };
+        page.line(BODY + 2, &[plain(lead), plain(lines.next().unwrap_or_default())]);
+        lines.for_each(|more| page.line(BODY + 4, &[plain(more)]));
     }
-    if let Some(hint) = &same.outcome.hint {
-        let _ = writeln!(out, "      {} {}", theme.paint(Meaning::Hint, "hint:"), line(hint));
+    if let Some(hint) = &said.hint {
+        page.line(BODY + 2, &[meant(Meaning::Hint, "hint: "), plain(hint.as_str())]);
     }
-    for change in &same.changes {
-        property(out, change, detail.diff, theme);
+}
+
+/// ` on all 10 hosts`, ` on 2 of 10 hosts: web1, web2`; nothing where there is one host only.
+fn whereabouts<'t>(hosts: &[&str], state: &RunState, detail: Detail) -> Vec<Span<'t>> {
+    let all = state.hosts.len();
+    if all == 1 {
+        return Vec::new();
+    }
+    let named = meant(Meaning::Host, names(hosts, detail.names()));
+    match hosts.len() {
+        n if n == all && detail.verbose < 3 => vec![plain(format!(" on all {}", count(all, "host")))],
+        1 => vec![plain(" on "), named],
+        n => vec![plain(format!(" on {n} of {}: ", count(all, "host"))), named],
+    }
+}
+
+/// What changed, what was found, what was said.
+fn body(page: &mut Page, same: &Same, detail: Detail) {
+    let subject = subject(same);
+    let mut indent = BODY + 2;
+    let skipped = same.outcome.status == Status::Skipped;
+    let said = !same.changes.is_empty() || !same.findings.is_empty() || same.outcome.status == Status::MayChange;
+    if !subject.is_empty() && !skipped && !change::on_one_line(page, indent, &subject, &same.changes) {
+        if said || same.item.is_some() || detail.verbose >= 1 {
+            page.line(indent, &[plain(subject.as_str())]);
+            indent += 2;
+        }
+        change::properties(page, indent, &same.changes, detail);
+    } else if subject.is_empty() {
+        change::properties(page, indent, &same.changes, detail);
     }
     for finding in &same.findings {
         let severity = match finding.severity {
@@ -97,164 +162,22 @@ fn one(out: &mut String, same: &Same, hosts: &[String], detail: Detail, theme: T
             Severity::Warning => "warning",
             Severity::Critical => "critical",
         };
-        let label = theme.paint(Meaning::Finding, severity);
-        let _ = writeln!(out, "      {label} {}: {}", line(&finding.subject), line(&finding.message));
+        let about = if finding.subject.is_empty() { String::new() } else { format!(" {}", finding.subject) };
+        page.line(indent, &[meant(Meaning::Finding, severity), plain(format!("{about}: {}", finding.message))]);
     }
     for message in &same.messages {
-        let _ = writeln!(out, "      {}", line(message));
+        message.trim_end().lines().for_each(|text| page.line(BODY + 2, &[plain(text)]));
     }
     if let (Some(result), true) = (&same.result, detail.verbose >= 1) {
-        for text in result.lines() {
-            let _ = writeln!(out, "      {}", theme.paint(Meaning::Quiet, line(text)));
-        }
+        result.lines().for_each(|text| page.line(indent, &[meant(Meaning::Quiet, text)]));
     }
 }
 
-fn property(out: &mut String, change: &PropertyChange, diff: bool, theme: Theme) {
-    let name = if change.property.is_empty() { "state" } else { &change.property };
-    match &change.diff {
-        Diff::Value { before, after } => {
-            let side = |v: &Option<String>| v.as_ref().map_or_else(|| "(absent)".to_owned(), |v| line(v));
-            let removed = theme.paint(Meaning::Removed, side(before));
-            let added = theme.paint(Meaning::Added, side(after));
-            let _ = writeln!(out, "      {}: {removed} → {added}", line(name));
-        }
-        Diff::Text { unified, added, removed } => {
-            let _ = writeln!(out, "      {}: {} added, {} removed", line(name), lines(*added), lines(*removed));
-            if diff {
-                hunks(out, unified, theme);
-            }
-        }
-        Diff::Opaque { before, after } => {
-            let side = |v: &Option<(u64, String)>| {
-                v.as_ref().map_or_else(
-                    || "(absent)".to_owned(),
-                    |(size, sha)| format!("{size} bytes, sha256 {}", line(sha.get(..12).unwrap_or(sha))),
-                )
-            };
-            let _ = writeln!(out, "      {}: {} → {}", line(name), side(before), side(after));
-        }
-        Diff::Hidden => {
-            let _ = writeln!(out, "      {}: differs (hidden)", line(name));
-        }
+/// What a task manages, and the loop's item where that says something else.
+fn subject(same: &Same) -> String {
+    match same.item.as_deref().filter(|item| !item.is_empty()) {
+        None => same.subject.clone(),
+        Some(item) if same.subject.is_empty() || same.subject == item => item.to_owned(),
+        Some(item) => format!("{}  ({item})", same.subject),
     }
-}
-
-fn lines(n: u64) -> String {
-    count(usize::try_from(n).unwrap_or(usize::MAX), "line")
-}
-
-fn hunks(out: &mut String, unified: &str, theme: Theme) {
-    for text in unified.lines() {
-        let meaning = match text.as_bytes().first() {
-            Some(b'+') => Meaning::Added,
-            Some(b'-') => Meaning::Removed,
-            _ => Meaning::Quiet,
-        };
-        let _ = writeln!(out, "        {}", theme.paint(meaning, line(text)));
-    }
-}
-
-fn unreachable(out: &mut String, state: &RunState, theme: Theme) {
-    let mut same: indexmap::IndexMap<String, (Vec<String>, &rectify_core::event::Failure)> = indexmap::IndexMap::new();
-    for (host, known) in &state.hosts {
-        if let HostPhase::Unreachable(failure) = &known.phase {
-            // The host's own name and address are what differs between otherwise equal failures.
-            let key = failure.message.replace(host.as_str(), "HOST");
-            same.entry(key).or_insert_with(|| (Vec::new(), failure)).0.push(host.clone());
-        }
-    }
-    if same.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "{}", theme.paint(Meaning::Heading, "UNREACHABLE"));
-    for (hosts, failure) in same.values() {
-        let _ = writeln!(out, "  {}: {}", count(hosts.len(), "host"), theme.paint(Meaning::Host, names(hosts, 5)));
-        let _ = writeln!(out, "    {}", theme.paint(Meaning::Failed, line(&failure.message)));
-        for cause in &failure.causes {
-            let _ = writeln!(out, "      caused by: {}", line(cause));
-        }
-        if let Some(hint) = &failure.hint {
-            let _ = writeln!(out, "    {} {}", theme.paint(Meaning::Hint, "hint:"), line(hint));
-        }
-    }
-}
-
-/// The statuses in the order of the recap.
-const COUNTED: [Status; 8] = [
-    Status::Unchanged,
-    Status::Changed,
-    Status::WouldChange,
-    Status::MayChange,
-    Status::Finding,
-    Status::Skipped,
-    Status::Failed,
-    Status::NotConverged,
-];
-
-fn recap(out: &mut String, state: &RunState, theme: Theme) {
-    let _ = writeln!(out, "{}", theme.paint(Meaning::Heading, "RECAP"));
-    // Hosts that ended alike are one line once there are more than fit on a screen.
-    let width = state.hosts.keys().map(|h| h.chars().count()).max().unwrap_or_default().min(40);
-    if state.hosts.len() <= 20 {
-        for (name, host) in &state.hosts {
-            let _ = writeln!(
-                out,
-                "  {:<width$}  {}",
-                theme.paint(Meaning::Host, line(name)),
-                ended(&host.phase, &host.counts, theme)
-            );
-        }
-    } else {
-        let mut alike: indexmap::IndexMap<String, Vec<String>> = indexmap::IndexMap::new();
-        for (name, host) in &state.hosts {
-            alike.entry(ended(&host.phase, &host.counts, theme)).or_default().push(name.clone());
-        }
-        for (words, hosts) in &alike {
-            let _ = writeln!(out, "  {}  {}: {}", words, count(hosts.len(), "host"), names(hosts, 5));
-        }
-    }
-    let _ = writeln!(out, "{}", summary(state));
-}
-
-fn ended(phase: &HostPhase, counts: &Counts, theme: Theme) -> String {
-    let mut parts = Vec::new();
-    for status in COUNTED {
-        let n = counts.get(status);
-        if n > 0 {
-            parts.push(theme.paint(words::meaning(status), format!("{n} {}", words::status(status))).to_string());
-        }
-    }
-    match phase {
-        HostPhase::Unreachable(_) => parts.push(theme.paint(Meaning::Failed, "unreachable").to_string()),
-        HostPhase::Waiting | HostPhase::Connecting => parts.push("not begun".into()),
-        HostPhase::Running => parts.push("not finished".into()),
-        HostPhase::Finished if parts.is_empty() => parts.push("nothing to do".into()),
-        HostPhase::Finished => {}
-    }
-    parts.join(" · ")
-}
-
-/// One sentence: how many hosts, and whether anything was changed.
-fn summary(state: &RunState) -> String {
-    let hosts =
-        |test: &dyn Fn(&rectify_core::event::HostState) -> bool| state.hosts.values().filter(|h| test(h)).count();
-    let has = |status: Status| hosts(&|h| h.counts.get(status) > 0);
-    let mut parts = Vec::new();
-    for (n, words) in [
-        (has(Status::Changed), "changed"),
-        (has(Status::WouldChange), "would change"),
-        (has(Status::MayChange), "may change"),
-        (hosts(&|h| h.failures() > 0), "failed"),
-        (hosts(&|h| matches!(h.phase, HostPhase::Unreachable(_))), "unreachable"),
-    ] {
-        if n > 0 {
-            parts.push(format!("{n} {words}"));
-        }
-    }
-    let check = matches!(state.run, Some((_, Mode::Check)));
-    let tail = if check { " This was a check: nothing was changed." } else { "" };
-    let interrupted = if state.interrupted { " The run was interrupted." } else { "" };
-    let what = if parts.is_empty() { "everything is as declared".into() } else { parts.join(", ") };
-    format!("{}: {what}.{tail}{interrupted}", count(state.hosts.len(), "host"))
 }

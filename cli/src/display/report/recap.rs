@@ -1,0 +1,165 @@
+//! How each host ended, and one sentence about all of them.
+
+use indexmap::IndexMap;
+use rectify_core::{
+    event::{HostPhase, HostState, RunState, Status},
+    plan::Mode,
+};
+
+use super::super::{
+    page::{Page, Span, meant, plain},
+    text::{count, names},
+    words,
+};
+use crate::theme::Meaning;
+
+/// So many hosts have a line each; of more, those that ended alike share one.
+const EACH: usize = 20;
+
+/// Writes the recap.
+pub(super) fn recap(page: &mut Page, state: &RunState, most: usize, took: i64) {
+    page.gap();
+    page.line(0, &[meant(Meaning::Heading, "RECAP")]);
+    match table(state) {
+        _ if state.hosts.len() > EACH => alike(page, state, most),
+        rows if rows.iter().all(|row| page.fits(2, row)) => rows.iter().for_each(|row| page.line(2, row)),
+        _ => each(page, state),
+    }
+    page.gap();
+    summary(page, state, took);
+}
+
+/// A line per host, without columns.
+fn each(page: &mut Page, state: &RunState) {
+    for (name, host) in &state.hosts {
+        let mut line = vec![meant(Meaning::Host, name.as_str()), plain(": ")];
+        line.extend(spans(host));
+        page.line(2, &line);
+    }
+}
+
+/// A line per host, with a column for every status that any host has.
+fn table(state: &RunState) -> Vec<Vec<Span<'_>>> {
+    let columns: Vec<(Status, usize)> = words::COUNTED
+        .into_iter()
+        .filter_map(|status| {
+            let most = state.hosts.values().map(|h| h.counts.get(status)).max().unwrap_or(0);
+            (most > 0).then(|| (status, most.to_string().len()))
+        })
+        .collect();
+    let width = state.hosts.keys().map(|h| console::measure_text_width(h)).max().unwrap_or(0).min(40);
+    let row = |(name, host): (&'_ String, &'_ HostState)| {
+        let name = console::pad_str(name, width, console::Alignment::Left, None).into_owned();
+        let mut spans = vec![meant(Meaning::Host, name)];
+        let mut blank = 0;
+        for (status, digits) in &columns {
+            let word = words::status(*status);
+            match host.counts.get(*status) {
+                0 => blank += 2 + digits + 1 + word.len(),
+                n => {
+                    spans.push(plain(" ".repeat(std::mem::take(&mut blank) + 2)));
+                    spans.push(meant(words::meaning(*status), format!("{n:>digits$} {word}")));
+                }
+            }
+        }
+        spans.extend(ended(host).map(|(meaning, text)| (meaning, format!("  {text}").into())));
+        spans
+    };
+    state.hosts.iter().map(row).collect()
+}
+
+/// One line for all hosts that ended alike, the worst last, where it is seen.
+fn alike(page: &mut Page, state: &RunState, most: usize) {
+    let mut alike: IndexMap<String, (Vec<&str>, &HostState)> = IndexMap::new();
+    for (name, host) in &state.hosts {
+        let key = spans(host).iter().map(|(_, text)| text.as_ref()).collect();
+        alike.entry(key).or_insert_with(|| (Vec::new(), host)).0.push(name);
+    }
+    let mut all: Vec<_> = alike.into_values().collect();
+    all.sort_by_key(|(hosts, host)| {
+        (matches!(host.phase, HostPhase::Unreachable(_)), host.failures() > 0, std::cmp::Reverse(hosts.len()))
+    });
+    for (hosts, host) in all {
+        let mut line = vec![plain(format!("{}: ", count(hosts.len(), "host")))];
+        line.extend(spans(host));
+        line.push(plain("  "));
+        line.push(meant(Meaning::Host, names(&hosts, most)));
+        page.line(2, &line);
+    }
+}
+
+/// A host's counts and end.
+fn spans(host: &HostState) -> Vec<Span<'_>> {
+    let counted = words::COUNTED.into_iter().map(|status| (status, host.counts.get(status))).filter(|(_, n)| *n > 0);
+    let all = counted
+        .map(|(status, n)| meant(words::meaning(status), format!("{n} {}", words::status(status))))
+        .chain(ended(host));
+    let mut spans = Vec::new();
+    for span in all {
+        if !spans.is_empty() {
+            spans.push(plain(" · "));
+        }
+        spans.push(span);
+    }
+    spans
+}
+
+/// How a host ended, where that is not plain from its counts.
+fn ended(host: &HostState) -> Option<Span<'static>> {
+    match host.phase {
+        HostPhase::Unreachable(_) if host.tasks.is_empty() => Some(meant(Meaning::Failed, "unreachable")),
+        HostPhase::Unreachable(_) => Some(meant(Meaning::Failed, "lost")),
+        HostPhase::Waiting | HostPhase::Connecting => Some(meant(Meaning::Skipped, "not begun")),
+        HostPhase::Running => Some(meant(Meaning::Failed, "not finished")),
+        HostPhase::Finished if host.reports.is_empty() => Some(meant(Meaning::Skipped, "nothing to do")),
+        HostPhase::Finished => None,
+    }
+}
+
+/// One sentence: how many hosts, what became of them, and whether anything was changed.
+fn summary(page: &mut Page, state: &RunState, took: i64) {
+    let all = state.hosts.len();
+    let hosts = |test: &dyn Fn(&HostState) -> bool| state.hosts.values().filter(|h| test(h)).count();
+    let has = |status: Status| hosts(&|h| h.counts.get(status) > 0);
+    let found = |h: &HostState| h.reports.values().any(|r| !r.findings.is_empty());
+    let mut spans = vec![plain(format!("{} in {}: ", count(all, "host"), seconds(took)))];
+    let mut any = false;
+    for (n, word, meaning) in [
+        (has(Status::Changed), "changed", Meaning::Changed),
+        (has(Status::WouldChange), "would change", Meaning::Changed),
+        (has(Status::MayChange), "may change", Meaning::Unsure),
+        (hosts(&found), "with findings", Meaning::Finding),
+        (hosts(&|h| h.failures() > 0), "failed", Meaning::Failed),
+        (hosts(&|h| matches!(h.phase, HostPhase::Unreachable(_))), "unreachable", Meaning::Failed),
+    ] {
+        if n > 0 {
+            if any {
+                spans.push(plain(", "));
+            }
+            any = true;
+            spans.push(meant(meaning, if all == 1 { word.to_owned() } else { format!("{n} {word}") }));
+        }
+    }
+    if !any && !state.interrupted {
+        spans.push(meant(Meaning::Ok, "everything is as declared"));
+    } else if !any {
+        spans.push(plain("nothing happened"));
+    }
+    spans.push(plain("."));
+    if matches!(state.run, Some((_, Mode::Check))) {
+        spans.push(plain(" This was a check: nothing was changed."));
+    }
+    if state.interrupted {
+        spans.push(meant(Meaning::Failed, " The run was interrupted."));
+    }
+    page.line(0, &spans);
+}
+
+/// `0.4 s`, `12 s`, `2:05`.
+fn seconds(took: i64) -> String {
+    let tenths = u64::try_from(took).unwrap_or(0) / 100_000;
+    if tenths < 100 {
+        return format!("{}.{} s", tenths / 10, tenths % 10);
+    }
+    super::super::text::passed(tenths / 10)
+}
