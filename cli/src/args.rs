@@ -49,6 +49,8 @@ pub(crate) enum Verb {
     Lint(Lint),
     /// Show the inventory as it is understood
     Inventory(Inventory),
+    /// Collect facts about hosts: distribution, hardware, network, mounts …
+    Facts(Facts),
     /// Collect the host keys of hosts that are not known yet, show them all, and record those you approve
     Trust(Trust),
     /// List the modules, or show one's reference
@@ -239,6 +241,30 @@ pub(crate) struct Inventory {
     /// With --graph: the group to begin with; alone: the pattern whose hosts are named, one a line
     #[arg(value_name = "PATTERN")]
     pub(crate) group: Option<String>,
+}
+
+/// `facts`.
+#[derive(Debug, Args)]
+pub(crate) struct Facts {
+    /// The hosts
+    #[arg(value_name = "PATTERN", default_value = "all")]
+    pub(crate) pattern: String,
+    #[command(flatten)]
+    pub(crate) hosts: Hosts,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// Only facts whose name matches, with or without `ansible_`: `distribution*`, `default_ipv4`; can be given several times
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) filter: Vec<String>,
+    /// Only these parts: `min`, `hardware`, `network`, `virtual`, or, with `!` before it, not this part
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    pub(crate) subset: Vec<String>,
+    /// Print JSON: each host with its `ansible_facts`
+    #[arg(long, group = "form")]
+    pub(crate) json: bool,
+    /// Print YAML: each host with its `ansible_facts`
+    #[arg(long, group = "form")]
+    pub(crate) yaml: bool,
 }
 
 /// `trust`.

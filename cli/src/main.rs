@@ -57,6 +57,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Verb::Graph(args) => verbs::graph::run(args, &cli.common),
         Verb::Lint(args) => verbs::lint::run(args, &cli.common),
         Verb::Inventory(args) => verbs::show::main(args, &cli.common),
+        Verb::Facts(args) => verbs::facts::run(args, &cli.common),
         Verb::Trust(args) => verbs::trust::run(args, &cli.common),
         Verb::Modules(args) => verbs::modules::run(args),
         Verb::Schema => verbs::schema::run(),

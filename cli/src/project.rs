@@ -37,7 +37,21 @@ impl Project {
     /// # Errors
     /// Everything that is wrong, in one text.
     pub(crate) fn load(config: &Config, hosts: &Hosts, playbooks: &[PathBuf], colour: bool) -> Result<Self, Expected> {
-        let (project, found) = Self::read(config, hosts, playbooks, colour)?;
+        Self::load_by(config, hosts, playbooks, Arc::new(Disk), colour)
+    }
+
+    /// As [`Project::load`], with another reader of playbooks.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in one text.
+    pub(crate) fn load_by(
+        config: &Config,
+        hosts: &Hosts,
+        playbooks: &[PathBuf],
+        reader: Arc<dyn playbook::Files>,
+        colour: bool,
+    ) -> Result<Self, Expected> {
+        let (project, found) = Self::read(config, hosts, playbooks, reader, colour)?;
         if found.has_errors() { Err(project.expected(&found)) } else { Ok(Project { found, ..project }) }
     }
 
@@ -49,6 +63,7 @@ impl Project {
         config: &Config,
         hosts: &Hosts,
         playbooks: &[PathBuf],
+        reader: Arc<dyn playbook::Files>,
         colour: bool,
     ) -> Result<(Self, Diagnostics), Expected> {
         let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
@@ -59,8 +74,7 @@ impl Project {
         let options = Options { sources, playbook_dirs, cwd };
         let inventory = load(&Disk, &options, &mut map, &mut found);
         let extra_vars = extra_vars(&hosts.extra_vars)?;
-        let playbook =
-            playbook::load(playbooks, Arc::new(Disk), REGISTRY, config.roles_path.clone(), &mut map, &mut found);
+        let playbook = playbook::load(playbooks, reader, REGISTRY, config.roles_path.clone(), &mut map, &mut found);
         let limit = match &hosts.limit {
             Some(text) if !found.has_errors() => Some(limit(&inventory, text)?),
             _ => None,

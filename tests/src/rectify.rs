@@ -36,7 +36,10 @@ pub struct Ran {
 pub type Place = (String, String, String);
 
 /// What every run on a lease begins with: the program, the verb, the lease's inventory and its known hosts.
-fn words(lease: &Lease, verb: &str) -> Result<Vec<OsString>> {
+///
+/// # Errors
+/// A file of the lease cannot be written, or there is no program.
+pub fn words(lease: &Lease, verb: &str) -> Result<Vec<OsString>> {
     // The home of an account is what passwd(5) says, for ssh and for rectify: the lease's files need to be named.
     let config =
         lease.write("ssh_config", &format!("Host *\n UserKnownHostsFile {}\n", lease.known_hosts().display()))?;

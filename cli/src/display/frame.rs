@@ -120,7 +120,7 @@ impl Activity {
             (hosts(&|h| h.counts.get(Status::Changed) > 0), "changed", Meaning::Changed),
             (hosts(&|h| h.counts.get(Status::WouldChange) > 0), "would change", Meaning::Changed),
             (hosts(&|h| h.failures() > 0), "failed", Meaning::Failed),
-            (hosts(&|h| matches!(h.phase, HostPhase::Unreachable(_))), "unreachable", Meaning::Failed),
+            (hosts(&|h| words::unreachable(&h.phase)), "unreachable", Meaning::Failed),
         ] {
             match n {
                 0 => {}

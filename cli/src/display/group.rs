@@ -5,7 +5,9 @@ use rectify_core::{
     event::{Outcome, PropertyChange, Status, TaskInfo, TaskReport},
     module::Finding,
     plan::{Origin, TaskId},
+    yaml,
 };
+use serde_json::{Map, Value};
 
 /// What must be the same for two hosts' reports to be shown as one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,7 +24,7 @@ pub(crate) struct Same {
     pub(crate) findings: Vec<Shown>,
     /// The messages.
     pub(crate) messages: Vec<String>,
-    /// The result, as JSON, if it was sent.
+    /// The result, as YAML, if it was sent.
     pub(crate) result: Option<String>,
 }
 
@@ -81,7 +83,7 @@ impl Groups {
             },
             findings: report.findings.iter().map(shown).collect(),
             messages: report.messages.clone(),
-            result: report.result.as_ref().map(|r| serde_json::to_string_pretty(r).unwrap_or_default()),
+            result: report.result.as_ref().and_then(result),
         };
         group.reports.entry(same).or_default().push(host.to_owned());
     }
@@ -100,6 +102,22 @@ impl Groups {
         all.sort_by_key(|g| plays.iter().position(|p| *p == g.info.play));
         all
     }
+}
+
+/// A result as YAML, without what says nothing: what is empty, what is there twice, what the outcome says.
+fn result(data: &Value) -> Option<String> {
+    let Value::Object(all) = data else { return Some(yaml::emit(data)) };
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    let twice = |key: &str| matches!(key, "stdout_lines" | "stderr_lines" | "changed" | "failed");
+    let kept = all.iter().filter(|(key, value)| !twice(key) && !empty(value));
+    let kept: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+    (!kept.is_empty()).then(|| yaml::emit(&Value::Object(kept)))
 }
 
 fn shown(finding: &Finding) -> Shown {

@@ -4,6 +4,7 @@ use rectify_core::{
     event::{HostEvent, HostState, RunEvent, RunState, Status, TaskInfo, TaskReport},
     plan::{Mode, TaskId},
 };
+use rectify_remote::run::NOT_BEGUN;
 
 use super::{
     group::said,
@@ -30,6 +31,9 @@ impl Lines {
                 Some(format!("{verb} {}", count(hosts.len(), "host")))
             }
             RunEvent::Connecting { host } if self.verbose >= 2 => Some(format!("{}: connecting", line(host))),
+            RunEvent::Unreachable { host, failure } if failure.message == NOT_BEGUN => {
+                Some(format!("{}: {NOT_BEGUN}", line(host)))
+            }
             RunEvent::Unreachable { host, failure } => {
                 let word = self.theme.paint(Meaning::Failed, "unreachable");
                 let all: Vec<String> =

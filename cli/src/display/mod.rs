@@ -37,11 +37,22 @@ use crate::theme::Theme;
 /// On a terminal, a difference is cut after so many lines.
 const DIFF_LINES: usize = 60;
 
+/// What goes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// The report, at the end.
+    Report,
+    /// The events as JSON lines.
+    Json,
+    /// Nothing: somebody else makes something of the run's state. What went wrong is told on stderr.
+    Nothing,
+}
+
 /// How a run is shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// Events as JSON lines on stdout instead of the report.
-    pub(crate) json: bool,
+    /// What goes to stdout.
+    pub(crate) output: Output,
     /// `-v` count.
     pub(crate) verbose: u8,
     /// Whether differences are shown.
@@ -94,14 +105,16 @@ impl<'w> Display<'w> {
     pub(crate) fn take(&mut self, event: &Event) -> Result<(), Broken> {
         self.state.apply(event)?;
         self.times = Some((self.times.map_or(event.at, |(first, _)| first), event.at));
-        if self.options.json {
+        if self.options.output == Output::Json {
             serde_json::to_writer(&mut *self.out, event).map_err(io::Error::from)?;
             writeln!(self.out)?;
         } else {
             self.group(event);
             self.notices.take(event, &self.state);
         }
-        if let Some(line) = self.live.take(event, &self.state) {
+        // Where the state alone is wanted, what went wrong is told at the end.
+        let silent = self.options.output == Output::Nothing && self.options.verbose < 2;
+        if let Some(line) = self.live.take(event, &self.state).filter(|_| !silent) {
             writeln!(self.err, "{line}")?;
         }
         Ok(())
@@ -141,17 +154,21 @@ impl<'w> Display<'w> {
     pub(crate) fn finish(mut self) -> io::Result<RunState> {
         self.live.clear();
         let width = self.options.width;
-        let mut notices = Page::new(width, self.options.stderr);
-        self.notices.show(&mut notices, &self.state);
-        self.err.write_all(notices.into_text().as_bytes())?;
-        if !self.options.json {
-            let most = if width.is_some() && self.options.verbose == 0 { DIFF_LINES } else { usize::MAX };
-            let detail = Detail { verbose: self.options.verbose, diff: self.options.diff, diff_lines: most };
-            let took = self.times.map_or(0, |(first, last)| last.saturating_sub(first));
-            let mut page = Page::new(width, self.options.stdout);
-            report::report(&mut page, &self.state, &self.groups, detail, took);
-            self.out.write_all(page.into_text().as_bytes())?;
+        let mut err = Page::new(width, self.options.stderr);
+        self.notices.show(&mut err, &self.state);
+        let most = if width.is_some() && self.options.verbose == 0 { DIFF_LINES } else { usize::MAX };
+        let detail = Detail { verbose: self.options.verbose, diff: self.options.diff, diff_lines: most };
+        let mut out = Page::new(width, self.options.stdout);
+        match self.options.output {
+            Output::Json => {}
+            Output::Nothing => report::troubles(&mut err, &self.state, &self.groups, detail),
+            Output::Report => {
+                let took = self.times.map_or(0, |(first, last)| last.saturating_sub(first));
+                report::report(&mut out, &self.state, &self.groups, detail, took);
+            }
         }
+        self.err.write_all(err.into_text().as_bytes())?;
+        self.out.write_all(out.into_text().as_bytes())?;
         self.out.flush()?;
         self.err.flush()?;
         Ok(self.state)

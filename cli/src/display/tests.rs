@@ -112,7 +112,7 @@ impl Story {
 
 fn options() -> Options {
     let plain = Theme::new(false);
-    Options { json: false, verbose: 0, diff: true, screen: None, width: None, stdout: plain, stderr: plain }
+    Options { output: Output::Report, verbose: 0, diff: true, screen: None, width: None, stdout: plain, stderr: plain }
 }
 
 fn unchanged() -> TaskReport {
@@ -320,7 +320,7 @@ fn notices_of_many_hosts_are_said_once() {
     let (_, err) = story.told(options());
     assert!(
         err.ends_with(
-            "warning: ~/.ssh/config:3: `Ciphers x` is not supported\nnote: web[01:12]: site.yml:10: no cgroup\n"
+            "warning: ~/.ssh/config:3: `Ciphers x` is not supported\nnote: web01…web12: site.yml:10: no cgroup\n"
         ),
         "{err}"
     );

@@ -37,7 +37,8 @@ pub(crate) fn count(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
 }
 
-/// Names of hosts, the first `most` of them, runs of numbers drawn together as an inventory writes them: `web[01:08], db`.
+/// Names of hosts, the first `most` of them, runs of numbers drawn together: `web01…web08, db`. It is not the notation of
+/// inventories, which means something else in a pattern.
 pub(crate) fn names<S: AsRef<str>>(all: &[S], most: usize) -> String {
     let (mut shown, mut rest) = (Vec::new(), all);
     while !rest.is_empty() && shown.len() < most {
@@ -62,12 +63,7 @@ fn run<S: AsRef<str>>(names: &[S]) -> (String, usize) {
     if taken < 3 {
         return single;
     }
-    let (parts, last) = (parts(first), parts(names[taken - 1].as_ref()));
-    let text = parts.iter().enumerate().map(|(i, part)| match (i == at, last.get(i)) {
-        (true, Some(end)) => format!("[{part}:{end}]"),
-        _ => (*part).to_owned(),
-    });
-    (text.collect(), taken)
+    (format!("{first}…{}", names[taken - 1].as_ref()), taken)
 }
 
 /// The part in which the second name is the first one's successor, if everything else is equal.
@@ -127,22 +123,22 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_numbers_are_drawn_together_as_an_inventory_writes_them() {
+    fn runs_of_numbers_are_drawn_together() {
         for (all, said) in [
-            ("web01 web02 web03 db", "web[01:03], db"),
+            ("web01 web02 web03 db", "web01…web03, db"),
             ("web1 web2 db", "web1, web2, db"),
-            ("w8 w9 w10 w11", "w[8:11]"),
-            ("w08 w09 w10", "w[08:10]"),
+            ("w8 w9 w10 w11", "w8…w11"),
+            ("w08 w09 w10", "w08…w10"),
             ("w09 w10 w011", "w09, w10, w011"),
             ("10.0.1.254 10.0.1.255 10.0.2.0", "10.0.1.254, 10.0.1.255, 10.0.2.0"),
-            ("a1.dc1 a2.dc1 a3.dc1 a3.dc2 a3.dc3", "a[1:3].dc1, a3.dc2, a3.dc3"),
+            ("a1.dc1 a2.dc1 a3.dc1 a3.dc2 a3.dc3", "a1.dc1…a3.dc1, a3.dc2, a3.dc3"),
             ("99999999999999999999 99999999999999999999", "99999999999999999999, 99999999999999999999"),
         ] {
             let list: Vec<&str> = all.split(' ').collect();
             assert_eq!(names(&list, 9), said);
         }
         let many: Vec<String> = (1..=2000).map(|i| format!("web{i:04}")).collect();
-        assert_eq!(names(&many, 5), "web[0001:2000]");
+        assert_eq!(names(&many, 5), "web0001…web2000");
     }
 
     #[test]

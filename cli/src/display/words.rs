@@ -1,9 +1,10 @@
 //! What outcomes are called.
 
 use rectify_core::{
-    event::{SkipReason, Status},
+    event::{HostPhase, SkipReason, Status},
     plan::TaskId,
 };
+use rectify_remote::run::NOT_BEGUN;
 
 use crate::theme::Meaning;
 
@@ -32,6 +33,16 @@ pub(crate) const COUNTED: [Status; 8] = [
     Status::Failed,
     Status::NotConverged,
 ];
+
+/// Whether a host was left alone because the run was interrupted, and did not fail.
+pub(crate) fn not_begun(phase: &HostPhase) -> bool {
+    matches!(phase, HostPhase::Unreachable(failure) if failure.message == NOT_BEGUN)
+}
+
+/// Whether a host could not be reached, or was lost.
+pub(crate) fn unreachable(phase: &HostPhase) -> bool {
+    matches!(phase, HostPhase::Unreachable(_)) && !not_begun(phase)
+}
 
 /// What an interruption does.
 pub(crate) fn interrupted(kill: bool) -> &'static str {

@@ -1,30 +1,26 @@
 //! `check` and `apply`: from the command line to the exit code.
 
 mod ask;
+mod execute;
 mod reach;
 mod stream;
 
-use std::{
-    io::{IsTerminal, Write},
-    sync::{Arc, Mutex},
-};
+use std::io::Write;
 
 use rectify_core::{
     compile::{CompileOptions, Compiled, Job as Compiler, Selection},
     diag::Diagnostics,
-    event::{Failure, RunEvent},
     plan::{Mode, Options as PlanOptions},
 };
-use rectify_remote::run::{BlobSource, Order};
 
 pub(crate) use ask::passwords;
+pub(crate) use execute::{Execution, screen};
 pub(crate) use reach::{Passwords, Reach};
-use stream::{Job, Prepared, Stream};
 
 use crate::{
-    args::{Common, Run, Tasks},
+    args::{Common, Connection, Run, Tasks},
     config::Config,
-    display::{Display, Options, Painter, Screen},
+    display::{Options, Output},
     exit::{self, Expected},
     project::Project,
 };
@@ -56,10 +52,11 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         );
     }
     let passwords = passwords(&args.connection)?;
-    let screen = screen(args.json);
+    let output = if args.json { Output::Json } else { Output::Report };
+    let screen = screen(output == Output::Report);
     let reach = Reach::new(args.connection.clone(), passwords, &project.extra_vars, screen.clone())?;
     let display = Options {
-        json: args.json,
+        output,
         verbose: common.verbose,
         diff: !args.no_diff,
         screen,
@@ -68,79 +65,31 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         stderr: err_theme,
     };
     let names = playbooks.iter().map(|p| p.display().to_string()).collect();
-    let run = Execution { mode, args, names, display };
-    run.execute(project, reach, compiled)
-}
-
-/// The terminal behind stderr, to paint on. One that cannot move its cursor is none, nor is one that JSON scrolls over.
-fn screen(json: bool) -> Option<Screen> {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    let able = std::io::stderr().is_terminal() && !dumb && !(json && std::io::stdout().is_terminal());
-    able.then(|| Arc::new(Mutex::new(Painter::new(Box::new(console::Term::buffered_stderr())))))
-}
-
-struct Execution<'a> {
-    mode: Mode,
-    args: &'a Run,
-    names: Vec<String>,
-    display: Options,
-}
-
-impl Execution<'_> {
-    fn execute(self, project: Project, reach: Reach, compiled: Vec<Compiled>) -> anyhow::Result<u8> {
-        let (mut stdout, mut stderr) = (std::io::stdout().lock(), std::io::stderr());
-        let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
-        let run = compiled.first().map(|c| c.plan.run.clone()).unwrap_or_default();
-        let shared = Arc::new((project, reach));
-        let jobs = compiled.into_iter().map(|compiled| job(&shared, compiled)).collect();
-        let mut display = Display::new(self.display, &mut stdout, &mut stderr);
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let mut stream = Stream::new(&mut display);
-            stream.put(RunEvent::Started {
-                run,
-                mode: self.mode,
-                playbooks: self.names,
-                hosts,
-                version: env!("CARGO_PKG_VERSION").into(),
-            })?;
-            stream.run(jobs, self.args.connection.forks).await?;
-            stream.put(RunEvent::Finished)
-        })?;
-        runtime.shutdown_background();
-        Ok(display.finish()?.exit_code())
-    }
-}
-
-fn job(shared: &Arc<(Project, Reach)>, compiled: Compiled) -> Job {
-    let shared = Arc::clone(shared);
-    let host = compiled.plan.host.clone();
-    let prepare = Box::new(move || {
-        let (project, reach) = &*shared;
-        let (way, start) = reach.host(&project.inventory, &compiled.plan.host, &compiled.access)?;
-        let blobs = compiled.blobs;
-        let order = Order::new(compiled.plan, |sha256| blobs.get(sha256).map(|b| BlobSource::File(b.path.clone())))
-            .map_err(|e| Failure::from_error(&e))?;
-        Ok(Prepared { way, start, order, notes: reach.notes() })
-    });
-    Job { host, prepare }
+    let run = Execution { mode, forks: args.connection.forks, names, display };
+    Ok(run.execute(project, reach, compiled)?.exit_code())
 }
 
 fn compile_options(mode: Mode, args: &Run, common: &Common, project: &Project) -> CompileOptions {
-    let mut options = CompileOptions::new(run_id(), mode);
-    options.extra_vars.clone_from(&project.extra_vars);
+    let mut options = chosen(mode, &args.connection, project);
     options.selection = selection(&args.tasks);
-    options.limit.clone_from(&project.limit);
-    options.r#become = args.connection.r#become;
-    options.become_user.clone_from(&args.connection.become_user);
-    options.become_method.clone_from(&args.connection.become_method);
-    options.remote_user.clone_from(&args.connection.user);
     options.options = PlanOptions {
         parallel: args.parallel.get(),
         diff: !args.no_diff,
         verbose: common.verbose,
         ..PlanOptions::default()
     };
+    options
+}
+
+/// What the command line says of hosts and of the way to them.
+pub(crate) fn chosen(mode: Mode, connection: &Connection, project: &Project) -> CompileOptions {
+    let mut options = CompileOptions::new(run_id(), mode);
+    options.extra_vars.clone_from(&project.extra_vars);
+    options.limit.clone_from(&project.limit);
+    options.r#become = connection.r#become;
+    options.become_user.clone_from(&connection.become_user);
+    options.become_method.clone_from(&connection.become_method);
+    options.remote_user.clone_from(&connection.user);
     options
 }
 
@@ -154,7 +103,11 @@ fn run_id() -> String {
     format!("{now}-{:05}", std::process::id() % 100_000)
 }
 
-fn warn(project: &Project, found: &Diagnostics, compiled: &[Compiled]) -> std::io::Result<()> {
+/// Says on stderr what is odd and stops nothing.
+///
+/// # Errors
+/// If stderr cannot be written.
+pub(crate) fn warn(project: &Project, found: &Diagnostics, compiled: &[Compiled]) -> std::io::Result<()> {
     let mut stderr = std::io::stderr();
     let mut seen = std::collections::BTreeSet::new();
     let all = [&project.found, found].into_iter().chain(compiled.iter().map(|c| &c.warnings));

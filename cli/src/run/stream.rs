@@ -9,7 +9,7 @@ use rectify_core::event::{Event, Failure, RunEvent};
 use rectify_remote::{
     fleet::{FleetEvent, run_fleet},
     helper::Start,
-    run::{Order, Stop, Way, run_host},
+    run::{NOT_BEGUN, Order, Stop, Way, run_host},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -120,7 +120,7 @@ impl<'d, 'w> Stream<'d, 'w> {
             FleetEvent::Panicked { host, message } => {
                 self.put(lost(host, format!("a defect of this program: {message}")))
             }
-            FleetEvent::Cancelled { host } => self.put(lost(host, "interrupted before the host's turn".into())),
+            FleetEvent::Cancelled { host } => self.put(lost(host, NOT_BEGUN.into())),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `rectify lint`: everything that is wrong, without contacting any host.
 
-use std::io::Write;
+use std::{io::Write, sync::Arc};
 
 use rectify_core::{
     compile::{CompileOptions, Job},
@@ -12,6 +12,7 @@ use crate::{
     args::{Common, Lint as Args},
     config::Config,
     exit::{self, Expected},
+    files::Disk,
     project::Project,
 };
 
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let playbooks = config.playbooks(&args.playbooks)?;
     let colour = crate::theme(common, false).is_coloured();
-    let (project, mut found) = Project::read(&config, &args.hosts, &playbooks, colour)?;
+    let (project, mut found) = Project::read(&config, &args.hosts, &playbooks, Arc::new(Disk), colour)?;
     if !found.has_errors() {
         let mut options = CompileOptions::new("lint", Mode::Check);
         options.extra_vars.clone_from(&project.extra_vars);

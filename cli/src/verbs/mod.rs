@@ -1,5 +1,6 @@
 //! The verbs that run no playbook.
 
+pub(crate) mod facts;
 pub(crate) mod graph;
 #[expect(unreachable_pub, reason = "the tests of the inventory compile it too")]
 pub(crate) mod inventory;

@@ -26,6 +26,9 @@ use crate::{
     session::{Connector, Target, Timeouts},
 };
 
+/// What is said of a host that was not reached because the operator interrupted the run, and for no other reason.
+pub const NOT_BEGUN: &str = "interrupted before the host was reached";
+
 /// By which way a host is reached.
 #[derive(Clone)]
 pub enum Way {
@@ -60,7 +63,7 @@ where
     let opened = tokio::select! {
         opened = open(&way, start, &order) => opened,
         () = stopped(&mut stop) => {
-            return emit(RunEvent::Unreachable { host, failure: Words::new("interrupted before the host was reached") }).await;
+            return emit(RunEvent::Unreachable { host, failure: Words::new(NOT_BEGUN) }).await;
         }
     };
     let ended = match opened {

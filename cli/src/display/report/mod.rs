@@ -40,12 +40,25 @@ impl Detail {
 
 /// Writes the report. `took` is how long the run lasted, in microseconds.
 pub(crate) fn report(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail, took: i64) {
+    tasks(page, state, groups, detail, &|same| is_shown(same, detail));
+    unreachable::unreachable(page, state, detail.names());
+    recap::recap(page, state, detail.names(), took);
+}
+
+/// Writes only what went wrong.
+pub(crate) fn troubles(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail) {
+    let failed = |same: &Same| matches!(same.outcome.status, Status::Failed | Status::NotConverged);
+    tasks(page, state, groups, detail, &failed);
+    unreachable::unreachable(page, state, detail.names());
+}
+
+fn tasks(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail, wanted: &dyn Fn(&Same) -> bool) {
     let mut play = None;
     for group in groups.in_order() {
         let mut shown: Vec<Told<'_>> = group
             .reports
             .iter()
-            .filter(|(same, _)| is_shown(same, detail))
+            .filter(|(same, _)| wanted(same))
             .map(|(same, hosts)| Told { same, hosts: in_order(hosts, state) })
             .collect();
         if shown.is_empty() {
@@ -66,8 +79,6 @@ pub(crate) fn report(page: &mut Page, state: &RunState, groups: &Groups, detail:
             alike.iter().for_each(|told| body(page, told.same, detail));
         }
     }
-    unreachable::unreachable(page, state, detail.names());
-    recap::recap(page, state, detail.names(), took);
 }
 
 /// The same report of several hosts.

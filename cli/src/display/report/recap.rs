@@ -107,6 +107,7 @@ fn spans(host: &HostState) -> Vec<Span<'_>> {
 /// How a host ended, where that is not plain from its counts.
 fn ended(host: &HostState) -> Option<Span<'static>> {
     match host.phase {
+        _ if words::not_begun(&host.phase) => Some(meant(Meaning::Skipped, "not begun")),
         HostPhase::Unreachable(_) if host.tasks.is_empty() => Some(meant(Meaning::Failed, "unreachable")),
         HostPhase::Unreachable(_) => Some(meant(Meaning::Failed, "lost")),
         HostPhase::Waiting | HostPhase::Connecting => Some(meant(Meaning::Skipped, "not begun")),
@@ -130,7 +131,8 @@ fn summary(page: &mut Page, state: &RunState, took: i64) {
         (has(Status::MayChange), "may change", Meaning::Unsure),
         (hosts(&found), "with findings", Meaning::Finding),
         (hosts(&|h| h.failures() > 0), "failed", Meaning::Failed),
-        (hosts(&|h| matches!(h.phase, HostPhase::Unreachable(_))), "unreachable", Meaning::Failed),
+        (hosts(&|h| words::unreachable(&h.phase)), "unreachable", Meaning::Failed),
+        (hosts(&|h| words::not_begun(&h.phase)), "not begun", Meaning::Skipped),
     ] {
         if n > 0 {
             if any {

@@ -6,6 +6,7 @@ use rectify_core::event::{Failure, HostPhase, RunState};
 use super::super::{
     page::{Page, meant, plain},
     text::{count, names},
+    words,
 };
 use crate::theme::Meaning;
 
@@ -17,7 +18,9 @@ type Way<'a> = (String, Option<&'a str>);
 pub(super) fn unreachable(page: &mut Page, state: &RunState, most: usize) {
     let mut ways: IndexMap<Way<'_>, Vec<(&str, &Failure)>> = IndexMap::new();
     for (host, known) in &state.hosts {
-        if let HostPhase::Unreachable(failure) = &known.phase {
+        if let HostPhase::Unreachable(failure) = &known.phase
+            && !words::not_begun(&known.phase)
+        {
             let way = (without(&failure.message, host), failure.hint.as_deref());
             ways.entry(way).or_default().push((host, failure));
         }
