@@ -32,8 +32,6 @@ pub struct Hello {
     pub protocol: u32,
     /// The helper's package version, for messages.
     pub version: String,
-    /// Lower-case hexadecimal SHA-256 of the helper's own file, as it read it from `/proc/self/exe`.
-    pub sha256: String,
     /// `uname -m`.
     pub arch: String,
     /// The effective user id that the helper runs under.

@@ -18,7 +18,8 @@ pub struct Proxy {
     address: SocketAddr,
     counts: Arc<Counts>,
     ended: Arc<AtomicBool>,
-    namespace: Namespace,
+    /// Where it listens, if not where this process is.
+    namespace: Option<Namespace>,
 }
 
 /// What passed through a proxy, over all its connections.
@@ -43,6 +44,19 @@ pub struct Traffic {
     pub turns: u64,
 }
 
+impl Traffic {
+    /// What passed between an earlier reading and this one.
+    #[must_use]
+    pub fn since(&self, earlier: &Traffic) -> Traffic {
+        Traffic {
+            connections: self.connections - earlier.connections,
+            up: self.up - earlier.up,
+            down: self.down - earlier.down,
+            turns: self.turns - earlier.turns,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Up,
@@ -56,18 +70,25 @@ impl Proxy {
     /// # Errors
     /// The namespace is gone or the port cannot be listened on.
     pub fn start(namespace: &Namespace, target: &str, delay: Duration) -> Result<Self> {
+        // Started from there, its threads live on in the namespace.
+        let mut proxy = namespace.enter(|| Self::here(target, delay))?;
+        proxy.namespace = Some(namespace.clone());
+        Ok(proxy)
+    }
+
+    /// As [`Proxy::start`], in the namespace that this process is in.
+    ///
+    /// # Errors
+    /// The port cannot be listened on.
+    pub fn here(target: &str, delay: Duration) -> Result<Self> {
         let target: SocketAddr = target.parse().with_context(|| format!("parse the address {target}"))?;
         let counts = Arc::new(Counts::default());
         let ended = Arc::new(AtomicBool::new(false));
+        let listener = TcpListener::bind("127.0.0.1:0").context("listen for a proxy")?;
+        let address = listener.local_addr().context("read a proxy's address")?;
         let (shared, stop) = (Arc::clone(&counts), Arc::clone(&ended));
-        let address = namespace.enter(move || {
-            let listener = TcpListener::bind("127.0.0.1:0").context("listen for a proxy")?;
-            let address = listener.local_addr().context("read a proxy's address")?;
-            // Started from here, it lives on in the namespace.
-            thread::spawn(move || accept(&listener, target, delay, &shared, &stop));
-            Ok(address)
-        })?;
-        Ok(Self { address, counts, ended, namespace: namespace.clone() })
+        thread::spawn(move || accept(&listener, target, delay, &shared, &stop));
+        Ok(Self { address, counts, ended, namespace: None })
     }
 
     /// The loopback address to connect to, inside the namespace.
@@ -91,7 +112,8 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
         // Wakes the accepting thread; if the namespace is gone, so is the listener.
-        let _ = self.namespace.enter(|| TcpStream::connect(self.address).map(drop).context("wake a proxy"));
+        let wake = || TcpStream::connect(self.address).map(drop).context("wake a proxy");
+        let _ = self.namespace.as_ref().map_or_else(wake, |namespace| namespace.enter(wake));
     }
 }
 

@@ -9,9 +9,10 @@ use std::{
 };
 
 use rectify_core::{
+    arg::Arg,
     event::HostEvent,
     module::{Observe, Registry},
-    plan::{Mode, Plan},
+    plan::{Mode, Plan, Task},
     wire::{self, FromHost, Hello, ToHost, WireError},
 };
 
@@ -59,6 +60,7 @@ pub fn serve(
         }
     };
     let machine = Arc::new(Live::new(blobs));
+    machine.expect_units(plan.tasks.iter().filter_map(unit_of));
     *live.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&machine));
     let emit = |event: HostEvent| output.send(&FromHost::Event(event));
     match plan.mode {
@@ -71,6 +73,15 @@ pub fn serve(
     }
     output.send(&FromHost::Done);
     Ended::Done
+}
+
+/// The unit that a task is about, where it says so in as many words.
+fn unit_of(task: &Task) -> Option<&str> {
+    let (true, Arg::Map(args)) = (task.module == "service", &task.args) else { return None };
+    ["name", "service", "unit"].iter().find_map(|key| match args.get(*key)? {
+        Arg::Scalar(name) => Some(name.text.as_str()),
+        _ => None,
+    })
 }
 
 /// Passes on what belongs to the order, and acts on cancellations at once.

@@ -2,15 +2,19 @@
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rectify_tests::fleet::{self, Fleet};
 use rectify_tests::image::Image;
+use rectify_tests::proxy::{Proxy, Traffic};
 
 const USAGE: &str = "\
 usage: rectify-fleet images [debian|rpm|vm]...             build host images that are missing (default: all)
        rectify-fleet up [--debian N] [--rpm N] [--vm N]    start a fleet that stays
        rectify-fleet with [--debian N]... -- COMMAND...    run a command in a fleet's network, as its controller, then take it down
+       rectify-fleet proxy ADDRESS:PORT MILLISECONDS       a line to there, from loopback, that delays each way so long: prints its address,
+                                                           and for every line read what passed since the last one
        rectify-fleet list                                  the fleets that stay
        rectify-fleet down [FOLDER]                         take one down (default: all that stay)";
 
@@ -21,6 +25,7 @@ fn main() -> Result<()> {
         ["images", names @ ..] => images(names),
         ["up", options @ ..] => up(options),
         ["with", rest @ ..] => with(rest),
+        ["proxy", target, delay] => proxy(target, delay),
         ["list"] => {
             fleet::standing().iter().for_each(|folder| println!("{}", folder.display()));
             Ok(())
@@ -52,6 +57,21 @@ fn with(words: &[&str]) -> Result<()> {
     let status = fleet.controller().command(program).args(args).status().with_context(|| format!("run {program}"))?;
     drop(fleet);
     std::process::exit(status.code().unwrap_or(1))
+}
+
+fn proxy(target: &str, delay: &str) -> Result<()> {
+    let delay = Duration::from_millis(delay.parse().with_context(|| format!("read milliseconds: {delay}"))?);
+    let proxy = Proxy::here(target, delay)?;
+    println!("{}", proxy.address());
+    let mut before = proxy.traffic();
+    for line in std::io::stdin().lines() {
+        line.context("read standard input")?;
+        let now = proxy.traffic();
+        let Traffic { connections, up, down, turns } = now.since(&before);
+        println!("{}", serde_json::json!({ "connections": connections, "up": up, "down": down, "turns": turns }));
+        before = now;
+    }
+    Ok(())
 }
 
 fn start(options: &[&str]) -> Result<Fleet> {

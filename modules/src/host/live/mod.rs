@@ -63,6 +63,11 @@ impl Live {
         }
     }
 
+    /// Says which units will probably be looked at, so that one look is enough for all of them.
+    pub fn expect_units<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        units::expect(self, names);
+    }
+
     /// Ends every command that runs now, with its children: first asked to, and after five seconds made to. From then on
     /// no command begins: whoever asks for one gets [`HostError::Cancelled`]. Returns when they are gone. A package
     /// transaction is not ended: half of one would be worse than a late end.

@@ -1,7 +1,7 @@
 //! systemd units, by way of systemctl(1).
 //!
-//! Asking costs a process. So every unit that was ever asked for is asked for again in one go when the first of them is
-//! needed after a change; and anything that may touch units (a file, a package, a command) forgets all answers. A service can
+//! Asking costs a process. So every unit that the plan names, or that was ever asked for, is asked for in one go when the first
+//! of them is needed, or needed again after a change; and anything that may touch units (a file, a package, a command) forgets all answers. A service can
 //! end by itself at any time, so an answer counts for a second at most.
 
 use crate::host::UNIT_SUFFIXES;
@@ -34,6 +34,14 @@ impl Cache {
         for answer in self.0.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
             *answer = None;
         }
+    }
+}
+
+/// Notes units that will probably be asked for: the first question is for all of them. What is no unit's name is left out.
+pub(super) fn expect<'a>(live: &Live, names: impl Iterator<Item = &'a str>) {
+    let mut cache = live.units.0.lock().unwrap_or_else(PoisonError::into_inner);
+    for name in names.filter_map(|name| full_name(name).ok()).filter(|name| !name.contains("@.")) {
+        cache.entry(name).or_default();
     }
 }
 

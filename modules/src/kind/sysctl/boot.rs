@@ -21,7 +21,7 @@ pub(super) fn warning(file: &Path, key: &str, wanted: &str, host: &dyn Observe) 
     if !systemd {
         return Ok(None);
     }
-    let files = files(host)?;
+    let files = files(file, host)?;
     let Some(mine) = files.values().position(|path| leads_to(path, file, host)) else {
         return Ok(Some(format!(
             "{} is not read when this host boots: the value is lost then; use a file in /etc/sysctl.d",
@@ -39,10 +39,15 @@ pub(super) fn warning(file: &Path, key: &str, wanted: &str, host: &dyn Observe) 
         .map(|(path, value)| format!("{} is read later when this host boots, and sets it to {value}", path.display())))
 }
 
-/// The files in the order in which they are read.
-fn files(host: &dyn Observe) -> Result<BTreeMap<OsString, PathBuf>, ModuleError> {
+/// The files in the order in which they are read; `file` counts as there, as it will be by then.
+fn files(file: &Path, host: &dyn Observe) -> Result<BTreeMap<OsString, PathBuf>, ModuleError> {
     let mut files: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for folder in FOLDERS.map(Path::new) {
+        if let (true, Some(name)) =
+            (file.parent() == Some(folder) && file.extension() == Some("conf".as_ref()), file.file_name())
+        {
+            files.entry(name.to_owned()).or_insert_with(|| file.to_owned());
+        }
         if host.stat(folder)?.is_none_or(|m| m.kind != FileKind::Directory) {
             continue;
         }
