@@ -6,7 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Declarative remediation over SSH: preview every change, apply it, keep it that way.
 #[derive(Debug, Parser)]
-#[command(name = "rectify", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "rectify", bin_name = "rectify", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Begin with `rectify check` in a folder with a rectify.toml, or:\n\n  \
+    rectify trust -i inventory/                      record the host keys of a new fleet\n  \
+    rectify facts -i inventory/ --filter distribution*\n  \
+    rectify check site.yml -i inventory/             what would change, and why\n  \
+    rectify apply site.yml -i inventory/ -l web1     on one host first\n\n\
+Exit codes: 0 as declared, 1 internal error, 2 a check found something to change, 3 a task failed,\n\
+4 a host was unreachable, 5 the input is wrong.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -14,25 +21,42 @@ pub(crate) struct Cli {
     pub(crate) common: Common,
 }
 
+impl From<&Trust> for Connection {
+    /// As for a run that says nothing else about how hosts are reached.
+    fn from(args: &Trust) -> Self {
+        Connection {
+            user: None,
+            private_key: None,
+            ask_pass: false,
+            r#become: false,
+            become_user: None,
+            become_method: None,
+            ask_become_pass: false,
+            forks: args.forks,
+            connection: None,
+            timeout: args.timeout,
+            ssh_config: args.ssh_config.clone(),
+            helper_dir: Vec::new(),
+        }
+    }
+}
+
 /// What every verb takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// Say more: unchanged tasks and results (-v), skipped tasks and connections (-vv), every host's name (-vvv)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 900)]
     pub(crate) verbose: u8,
-    /// Colours: `auto` colours terminals only, and honours NO_COLOR
-    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true)]
+    /// Colours; `auto` colours terminals only, and honours NO_COLOR
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, global = true, display_order = 901)]
     pub(crate) color: Colour,
 }
 
 /// When text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
-    /// On terminals.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
@@ -40,24 +64,53 @@ pub(crate) enum Colour {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Preview what a playbook would change, without changing anything
+    #[command(after_help = "Examples:\n  \
+        rectify check                                  the playbooks and the inventory of rectify.toml\n  \
+        rectify check site.yml -i inventory/           another one\n  \
+        rectify check site.yml -l 'web*:!web3' -t tls  some hosts, some tasks\n  \
+        rectify check --json | jq 'select(.event == \"unreachable\").host'\n\n\
+        It ends with 0 if everything is as declared, and with 2 if something would or may change.")]
     Check(Run),
     /// Apply a playbook
+    #[command(after_help = "Examples:\n  \
+        rectify apply site.yml -l web1     on one host first\n  \
+        rectify apply site.yml -f 10       ten hosts at a time\n  \
+        rectify apply site.yml -b -K       as root by sudo, with a password that is asked for once\n\n\
+        Ctrl-C lets running tasks finish and begins nothing new; a second one ends them.")]
     Apply(Run),
     /// Draw the graph of a playbook's tasks and say why each edge is there
+    #[command(after_help = "Examples:\n  \
+        rectify graph site.yml\n  \
+        rectify graph site.yml --format dot | dot -Tsvg >site.svg")]
     Graph(Graph),
-    /// Find everything that is wrong with playbooks and inventory, without contacting any host
+    /// Find what is wrong with playbooks and inventory, without contacting any host
     Lint(Lint),
     /// Show the inventory as it is understood
+    #[command(after_help = "Examples:\n  \
+        rectify inventory --graph                    groups and hosts as a tree\n  \
+        rectify inventory 'web*:&production'         the hosts of a pattern, one a line\n  \
+        rectify inventory --host web1 --origins      which file each variable comes from")]
     Inventory(Inventory),
     /// Collect facts about hosts: distribution, hardware, network, mounts …
+    #[command(after_help = "Examples:\n  \
+        rectify facts web1                                 everything about one host\n  \
+        rectify facts --filter distribution*,kernel        which host has what\n  \
+        rectify facts --filter mounts --json | jq .        for programs")]
     Facts(Facts),
-    /// Collect the host keys of hosts that are not known yet, show them all, and record those you approve
+    /// Show the host keys of hosts that are not known yet, and record those you approve
+    #[command(after_help = "Examples:\n  \
+        rectify trust                  every host of the inventory\n  \
+        rectify trust 'new*' --yes     after you compared them otherwise\n\n\
+        A host shows its own fingerprints by: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")]
     Trust(Trust),
     /// List the modules, or show one's reference
     Modules(Modules),
     /// Print the JSON Schema of playbooks, for editors
     Schema,
     /// Print a completion script for a shell
+    #[command(after_help = "Examples:\n  \
+        rectify completion bash >/etc/bash_completion.d/rectify\n  \
+        source <(rectify completion bash)")]
     Completion {
         /// Which shell
         shell: clap_complete::Shell,
@@ -66,9 +119,10 @@ pub(crate) enum Verb {
 
 /// Which hosts.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Hosts")]
 pub(crate) struct Hosts {
     /// Inventory: a file, a folder, an executable, or `host1,host2,`; can be given several times
-    #[arg(short, long = "inventory", value_name = "SOURCE", env = "RECTIFY_INVENTORY")]
+    #[arg(short, long = "inventory", value_name = "SOURCE", env = "RECTIFY_INVENTORY", hide_env_values = true)]
     pub(crate) inventory: Vec<String>,
     /// Only hosts that match this pattern too; `@FILE` reads patterns from a file
     #[arg(short, long, value_name = "PATTERN")]
@@ -80,6 +134,7 @@ pub(crate) struct Hosts {
 
 /// How to get onto hosts.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// Log in as this user
     #[arg(short, long, value_name = "USER")]
@@ -121,6 +176,7 @@ pub(crate) struct Connection {
 
 /// Which tasks.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Tasks")]
 pub(crate) struct Tasks {
     /// Only tasks with one of these tags
     #[arg(short, long, value_name = "TAGS", value_delimiter = ',')]
@@ -146,25 +202,25 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) connection: Connection,
     /// Show the differences; this is the default
-    #[arg(short = 'D', long, overrides_with = "no_diff")]
+    #[arg(short = 'D', long, overrides_with = "no_diff", help_heading = "Output")]
     pub(crate) diff: bool,
     /// Name what changes without showing the differences, and keep file contents off the wire
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) no_diff: bool,
     /// Print the run's events as JSON, one a line, instead of the report
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     /// Tasks of one host that may run side by side
-    #[arg(long, value_name = "N", default_value = "4")]
+    #[arg(long, value_name = "N", default_value = "4", help_heading = "Tasks")]
     pub(crate) parallel: std::num::NonZeroU32,
     /// List the hosts, and do nothing
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) list_hosts: bool,
     /// List the tasks, and do nothing
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) list_tasks: bool,
     /// List the tags, and do nothing
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) list_tags: bool,
 }
 
@@ -178,21 +234,17 @@ pub(crate) struct Graph {
     pub(crate) hosts: Hosts,
     #[command(flatten)]
     pub(crate) tasks: Tasks,
-    /// As what
-    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    /// Text with the reason of every edge, or a graph for Graphviz, Mermaid or programs
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text, help_heading = "Output")]
     pub(crate) format: GraphFormat,
 }
 
 /// How a graph is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
-    /// For reading, with the reason of every edge.
     Text,
-    /// For Graphviz.
     Dot,
-    /// For Mermaid.
     Mermaid,
-    /// For programs.
     Json,
 }
 
@@ -205,7 +257,7 @@ pub(crate) struct Lint {
     #[command(flatten)]
     pub(crate) hosts: Hosts,
     /// Print the findings as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -215,28 +267,28 @@ pub(crate) struct Inventory {
     #[command(flatten)]
     pub(crate) hosts: Hosts,
     /// All hosts and groups with their variables, as JSON
-    #[arg(long, group = "what")]
+    #[arg(long, group = "what", help_heading = "Output")]
     pub(crate) list: bool,
     /// The groups as a tree
-    #[arg(long, group = "what")]
+    #[arg(long, group = "what", help_heading = "Output")]
     pub(crate) graph: bool,
     /// The variables of one host
-    #[arg(long, value_name = "HOST", group = "what")]
+    #[arg(long, value_name = "HOST", group = "what", help_heading = "Output")]
     pub(crate) host: Option<String>,
     /// With --graph: variables too
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) vars: bool,
     /// YAML instead of JSON
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     pub(crate) yaml: bool,
     /// With --host: where each variable comes from
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) origins: bool,
     /// Variables where they are set, not merged per host
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) export: bool,
     /// Read group_vars and host_vars beside the playbooks of this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Hosts")]
     pub(crate) playbook_dir: Option<PathBuf>,
     /// With --graph: the group to begin with; alone: the pattern whose hosts are named, one a line
     #[arg(value_name = "PATTERN")]
@@ -254,16 +306,16 @@ pub(crate) struct Facts {
     #[command(flatten)]
     pub(crate) connection: Connection,
     /// Only facts whose name matches, with or without `ansible_`: `distribution*`, `default_ipv4`; can be given several times
-    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Output")]
     pub(crate) filter: Vec<String>,
     /// Only these parts: `min`, `hardware`, `network`, `virtual`, or, with `!` before it, not this part
-    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', help_heading = "Output")]
     pub(crate) subset: Vec<String>,
     /// Print JSON: each host with its `ansible_facts`
-    #[arg(long, group = "form")]
+    #[arg(long, group = "form", help_heading = "Output")]
     pub(crate) json: bool,
     /// Print YAML: each host with its `ansible_facts`
-    #[arg(long, group = "form")]
+    #[arg(long, group = "form", help_heading = "Output")]
     pub(crate) yaml: bool,
 }
 
@@ -275,16 +327,23 @@ pub(crate) struct Trust {
     pub(crate) pattern: String,
     #[command(flatten)]
     pub(crate) hosts: Hosts,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
+    /// Hosts at a time
+    #[arg(short, long, value_name = "N", default_value = "50", help_heading = "Connection")]
+    pub(crate) forks: NonZeroUsize,
+    /// Seconds to wait for a connection
+    #[arg(short = 'T', long, value_name = "SECONDS", help_heading = "Connection")]
+    pub(crate) timeout: Option<u64>,
+    /// SSH configuration instead of ~/.ssh/config (`none`: read no configuration)
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub(crate) ssh_config: Option<PathBuf>,
     /// Record all new keys without asking. Changed and revoked keys are never recorded
-    #[arg(long)]
+    #[arg(long, help_heading = "Recording")]
     pub(crate) yes: bool,
-    /// The file to record them in
-    #[arg(long, value_name = "FILE")]
+    /// The file to record them in [default: the first UserKnownHostsFile of the SSH configuration]
+    #[arg(long, value_name = "FILE", help_heading = "Recording")]
     pub(crate) known_hosts: Option<PathBuf>,
     /// Record host names as hashes
-    #[arg(long)]
+    #[arg(long, help_heading = "Recording")]
     pub(crate) hash: bool,
 }
 
@@ -300,4 +359,36 @@ pub(crate) struct Modules {
     /// Do not write: say whether the pages in the folder are up to date
     #[arg(long, requires = "reference")]
     pub(crate) check: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_says_how_it_is_used() {
+        let all = Cli::command();
+        all.clone().debug_assert();
+        for verb in all.get_subcommands() {
+            let name = verb.get_name().to_owned();
+            assert!(verb.get_about().is_some(), "{name}");
+            for arg in verb.get_arguments() {
+                assert!(arg.get_help().is_some(), "{name}: {}", arg.get_id());
+                // Either would spread the help of the whole verb over three times the lines.
+                let spread = arg.get_possible_values().iter().any(|value| value.get_help().is_some());
+                assert!(arg.get_long_help().is_none() && !spread, "{name}: {}", arg.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn trust_reaches_hosts_as_a_run_does() {
+        let Verb::Trust(trust) = Cli::parse_from(["rectify", "trust", "-T", "3", "--ssh-config", "f"]).verb else {
+            panic!("another verb")
+        };
+        let connection = Connection::from(&trust);
+        assert_eq!((connection.timeout, connection.ssh_config), (Some(3), Some("f".into())));
+    }
 }

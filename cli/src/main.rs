@@ -41,7 +41,10 @@ fn main() -> ExitCode {
                 Some(expected) if expected.message.starts_with("error") || expected.message.contains("\u{1b}[") => {
                     expected.message.clone()
                 }
-                _ => format!("error: {error:#}"),
+                _ => {
+                    let label = theme(&cli.common, false).paint(theme::Meaning::Failed, "error:");
+                    format!("{label} {error:#}")
+                }
             };
             // Without an error stream there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "{text}");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use rectify_core::{
-    diag::{Diagnostics, SourceMap, render},
+    diag::{Diagnostic, Diagnostics, SourceMap, did_you_mean, render},
     inventory::{Files, Inventory, Limit, Options, load},
     playbook::{self, Playbook},
     yaml,
@@ -76,10 +76,24 @@ impl Project {
         let extra_vars = extra_vars(&hosts.extra_vars)?;
         let playbook = playbook::load(playbooks, reader, REGISTRY, config.roles_path.clone(), &mut map, &mut found);
         let limit = match &hosts.limit {
-            Some(text) if !found.has_errors() => Some(limit(&inventory, text)?),
+            Some(text) if !found.has_errors() => Some(limit(&inventory, text, &mut found)?),
             _ => None,
         };
         Ok((Project { map, found: Diagnostics::new(), inventory, playbook, extra_vars, limit, colour }, found))
+    }
+
+    /// The hosts of a pattern from the command line, narrowed by `-l`.
+    ///
+    /// # Errors
+    /// A pattern that is wrong in any part.
+    pub(crate) fn hosts(&self, pattern: &str) -> Result<Vec<String>, Expected> {
+        let picked = self.inventory.select(pattern, None).map_err(|e| Expected::usage(e.to_string()))?;
+        if let Some(wrong) = unmatched(&self.inventory, &picked.unmatched).first() {
+            return Err(Expected::usage(wrong));
+        }
+        let limited = |h: &&str| self.limit.as_ref().is_none_or(|l| l.contains(*h));
+        let hosts: Vec<String> = picked.hosts.iter().copied().filter(limited).map(str::to_owned).collect();
+        if hosts.is_empty() { Err(Expected::usage(format!("no host is left of {pattern:?}"))) } else { Ok(hosts) }
     }
 
     /// Problems as the error that ends the program.
@@ -93,7 +107,7 @@ impl Project {
     }
 }
 
-fn limit(inventory: &Inventory, text: &str) -> Result<BTreeSet<String>, Expected> {
+fn limit(inventory: &Inventory, text: &str, found: &mut Diagnostics) -> Result<BTreeSet<String>, Expected> {
     let read = |path: &str| {
         let bytes = Files::read(&Disk, path.as_ref())?;
         String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8 text"))
@@ -101,9 +115,24 @@ fn limit(inventory: &Inventory, text: &str) -> Result<BTreeSet<String>, Expected
     let limit = Limit::parse(text, read).map_err(|e| Expected::usage(format!("--limit: {e}")))?;
     let picked = inventory.select("all", Some(&limit)).map_err(|e| Expected::usage(format!("--limit: {e}")))?;
     if picked.hosts.is_empty() {
-        return Err(Expected::usage(format!("--limit {text:?} leaves no host of the inventory")));
+        let why = unmatched(inventory, &picked.unmatched);
+        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+        return Err(Expected::usage(format!("--limit {text:?} leaves no host of the inventory{why}")));
+    }
+    for part in unmatched(inventory, &picked.unmatched) {
+        found.push(Diagnostic::warning("limit", format!("--limit: {part}")));
     }
     Ok(picked.hosts.into_iter().map(str::to_owned).collect())
+}
+
+/// Parts of a pattern that match nothing, each with what was probably meant.
+fn unmatched(inventory: &Inventory, parts: &[String]) -> Vec<String> {
+    let names = || inventory.hosts_in("all").into_iter().chain(inventory.groups().map(|g| &*g.name));
+    let said = |part: &String| match did_you_mean(part, names()) {
+        Some(near) => format!("`{part}` matches no host and no group; did you mean `{near}`?"),
+        None => format!("`{part}` matches no host and no group"),
+    };
+    parts.iter().map(said).collect()
 }
 
 /// Variables from the command line: `key=value …`, YAML or JSON, or `@FILE`. Later ones win.
@@ -148,4 +177,27 @@ fn pairs(text: &str) -> Result<Map<String, Value>, Expected> {
             None => Err(Expected::usage(format!("--extra-vars: {word:?} is not key=value"))),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(limit: &str) -> Result<Project, Expected> {
+        let hosts = Hosts { inventory: vec!["web1,web2,".into()], limit: Some(limit.into()), ..Hosts::default() };
+        Project::load(&Config::default(), &hosts, &[], false)
+    }
+
+    #[test]
+    fn a_mistyped_pattern_is_named_with_what_was_meant() {
+        let wrong = load("wbe1").err().unwrap();
+        assert_eq!(wrong.code, crate::exit::USAGE);
+        assert!(wrong.message.contains("`wbe1` matches no host and no group; did you mean `web1`?"), "{wrong}");
+        let half = load("web2,wbe1").unwrap();
+        assert!(half.render(&half.found).contains("did you mean `web1`"), "{}", half.render(&half.found));
+        assert_eq!(half.hosts("all").unwrap(), ["web2"]);
+        let project = load("all").unwrap();
+        assert!(project.hosts("web1:&nosuch").unwrap_err().message.contains("nosuch"));
+        assert!(load("web1").unwrap().hosts("web2").unwrap_err().message.contains("no host is left"));
+    }
 }

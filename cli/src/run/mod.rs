@@ -41,6 +41,7 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         return Err(project.expected(&found).into());
     }
     if args.list_hosts || args.list_tasks || args.list_tags {
+        warn(&project, &found, &[])?;
         return list(args, &compiler);
     }
     // Everything is compiled before any host is contacted: what is wrong for one host is known before another is changed.

@@ -25,7 +25,6 @@ use crate::{
         page::{Page, Span, meant, plain},
         text::{count, names},
     },
-    exit::Expected,
     files::Disk,
     project::Project,
     run::{Execution, Reach, chosen, passwords, screen, warn},
@@ -44,6 +43,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let (out_theme, err_theme) = (crate::theme(common, true), crate::theme(common, false));
     let reader = Arc::new(Given(playbook(args)));
     let project = Project::load_by(&config, &args.hosts, &[PLAYBOOK.into()], reader, err_theme.is_coloured())?;
+    project.hosts(&args.pattern)?;
     let mut found = Diagnostics::new();
     let mut options = chosen(Mode::Check, &args.connection, &project);
     // Results come with verbose runs only, and here they are all there is.
@@ -54,9 +54,6 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     }
     let compiled = compiler.compile_all().map_err(|wrong| project.expected(&wrong))?;
     warn(&project, &found, &compiled)?;
-    if compiled.is_empty() {
-        return Err(Expected::usage(format!("{:?} names no host", args.pattern)).into());
-    }
     let screen = screen(true);
     let passwords = passwords(&args.connection)?;
     let reach = Reach::new(args.connection.clone(), passwords, &project.extra_vars, screen.clone())?;

@@ -1,16 +1,17 @@
 //! `rectify trust`: humane first contact. All keys of all hosts in one table, approved at once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::{IsTerminal, Write},
     path::PathBuf,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use rectify_core::event::Failure;
 use rectify_remote::{
     fleet::{FleetEvent, run_fleet},
-    known_hosts::{KeyState, KnownHosts, ScannedKey, TrustTable},
+    known_hosts::{KeyState, KnownHosts, ScannedKey, TrustRow, TrustTable},
     session::Target,
 };
 use tokio_util::sync::CancellationToken;
@@ -18,109 +19,170 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     args::{Common, Trust as Args},
     config::Config,
-    display::text::{count, line},
+    display::{
+        page::{Page, meant, plain},
+        text::count,
+    },
     exit::{self, Expected},
     project::Project,
-    run::{Passwords, Reach},
-    theme::{Meaning, Theme},
+    run::{Passwords, Reach, screen},
+    theme::Meaning,
 };
 
 /// Scans, shows, asks, records.
 pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
-    let theme = crate::theme(common, true);
     let project = Project::load(&config, &args.hosts, &[], crate::theme(common, false).is_coloured())?;
-    let reach = Reach::new(args.connection.clone(), Passwords::default(), &project.extra_vars, None)?;
-    let file = args.known_hosts.clone().unwrap_or_else(default_file);
-    let hosts = hosts(args, &project)?;
-    let (scanned, failed) = scan(args, &project, &reach, &hosts)?;
+    let reach = Reach::new(args.into(), Passwords::default(), &project.extra_vars, None)?;
+    let mut found = targets(&project, &reach, &project.hosts(&args.pattern)?);
+    let file = match &args.known_hosts {
+        Some(file) => file.clone(),
+        None => filed_in(&found.targets)?,
+    };
+    let names: Names = found.targets.iter().map(|t| ((t.address.clone(), t.port), t.name.clone())).collect();
+    let scanned = scan(args, &reach, &mut found)?;
     let known = KnownHosts::load(&[file.clone(), PathBuf::from("/etc/ssh/ssh_known_hosts")])
         .map_err(|e| Expected::usage(e.to_string()))?;
     let table = TrustTable::new(&known, scanned);
+    let mut page = Page::new(crate::width(), crate::theme(common, true));
+    show(&mut page, &table, &names, &found.failed);
     let mut out = std::io::stdout().lock();
-    show(&mut out, &table, &failed, theme)?;
+    out.write_all(page.into_text().as_bytes())?;
+    let mut err = std::io::stderr();
+    for note in reach.notes() {
+        writeln!(err, "warning: {note}")?;
+    }
     let open = table.open().count();
-    if open > 0 && approved(args, &mut out, open, &file)? {
+    if open > 0 && approved(args, &mut err, open, &file)? {
         // Changed keys are a decision per host, made with an editor and a phone call, not with a flag for all.
-        let new =
-            |row: &rectify_remote::known_hosts::TrustRow| matches!(row.state, KeyState::New | KeyState::Additional);
+        let new = |row: &TrustRow| matches!(row.state, KeyState::New | KeyState::Additional);
         let applied = table.apply(&file, args.hash, new).map_err(|e| Expected::failed(e.to_string()))?;
-        writeln!(out, "{} recorded in {}", count(applied.added, "key"), file.display())?;
+        writeln!(err, "{} recorded in {}", count(applied.added, "key"), file.display())?;
+    } else if open > 0 {
+        writeln!(err, "nothing was recorded")?;
     }
     let changed =
         table.rows.iter().any(|r| !matches!(r.state, KeyState::New | KeyState::Additional | KeyState::Known { .. }));
     Ok(match () {
-        () if !failed.is_empty() => exit::UNREACHABLE,
+        () if !found.failed.is_empty() => exit::UNREACHABLE,
         () if changed => exit::FAILED,
         () => exit::OK,
     })
 }
 
-fn default_file() -> PathBuf {
-    PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".ssh/known_hosts")
+/// The names in the inventory by address and port.
+type Names = HashMap<(String, u16), String>;
+
+/// The hosts that are asked for their keys, and those that cannot be.
+struct Found {
+    targets: Vec<Target>,
+    failed: BTreeMap<String, Failure>,
 }
 
-fn hosts(args: &Args, project: &Project) -> Result<Vec<String>, Expected> {
-    let picked = project.inventory.select(&args.pattern, None).map_err(|e| Expected::usage(e.to_string()))?;
-    let limited = |h: &&str| project.limit.as_ref().is_none_or(|l| l.contains(*h));
-    let hosts: Vec<String> = picked.hosts.iter().copied().filter(limited).map(str::to_owned).collect();
-    if hosts.is_empty() { Err(Expected::usage(format!("{:?} names no host", args.pattern))) } else { Ok(hosts) }
-}
-
-type Scanned = (Vec<ScannedKey>, BTreeMap<String, Failure>);
-
-fn scan(args: &Args, project: &Project, reach: &Reach, hosts: &[String]) -> anyhow::Result<Scanned> {
-    let mut failed = BTreeMap::new();
-    let mut targets: Vec<Target> = Vec::new();
+fn targets(project: &Project, reach: &Reach, hosts: &[String]) -> Found {
+    let mut found = Found { targets: Vec::new(), failed: BTreeMap::new() };
     for host in hosts {
         match reach.target(&project.inventory, host, None) {
-            Ok(target) => targets.push(target),
-            Err(failure) => drop(failed.insert(host.clone(), failure)),
+            Ok(target) => found.targets.push(target),
+            Err(failure) => drop(found.failed.insert(host.clone(), failure)),
         }
     }
+    found
+}
+
+/// Where `ssh` would file the keys of these hosts.
+fn filed_in(targets: &[Target]) -> Result<PathBuf, Expected> {
+    let files: BTreeSet<&PathBuf> = targets.iter().filter_map(|t| t.known_hosts_file.as_ref()).collect();
+    match files.into_iter().collect::<Vec<_>>().as_slice() {
+        [file] => Ok((*file).clone()),
+        [] => Ok(PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".ssh/known_hosts")),
+        [one, other, ..] => Err(Expected::usage(format!(
+            "the keys of these hosts are filed in several files ({}, {} …): say which with --known-hosts, and choose the \
+             hosts that go with it",
+            one.display(),
+            other.display()
+        ))),
+    }
+}
+
+/// How often progress may be painted, and after how long it appears.
+const TICK: Duration = Duration::from_millis(250);
+
+fn scan(args: &Args, reach: &Reach, found: &mut Found) -> anyhow::Result<Vec<ScannedKey>> {
+    let targets = std::mem::take(&mut found.targets);
     let names: Vec<String> = targets.iter().map(|t| t.name.clone()).collect();
-    let connector = reach.connector().clone();
+    let screen = screen(true);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut keys = Vec::new();
-    runtime.block_on(async {
-        let work = Arc::new(connector);
-        let mut events =
-            run_fleet(targets, args.connection.forks, CancellationToken::new(), move |target: Target, turn| {
-                let connector = Arc::clone(&work);
-                async move {
-                    let scanned = connector.scan(&target).await;
-                    turn.emit((target, scanned)).await;
+    let (mut keys, mut done, begun) = (Vec::new(), 0, Instant::now());
+    let paint = |done: usize| {
+        let text =
+            format!("{done} of {} asked for their keys · {} s", count(names.len(), "host"), begun.elapsed().as_secs());
+        let painter = screen.as_ref().and_then(|screen| screen.lock().ok());
+        painter.map_or(Ok(()), |mut painter| painter.paint(vec![text]))
+    };
+    let asked: std::io::Result<()> = runtime.block_on(async {
+        let work = Arc::new(reach.connector().clone());
+        let mut events = run_fleet(targets, args.forks, CancellationToken::new(), move |target: Target, turn| {
+            let connector = Arc::clone(&work);
+            async move {
+                let scanned = connector.scan(&target).await;
+                turn.emit((target, scanned)).await;
+            }
+        });
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
+        loop {
+            let event = tokio::select! {
+                _ = ticks.tick() => {
+                    paint(done)?;
+                    continue;
                 }
-            });
-        while let Some(event) = events.recv().await {
+                event = events.recv() => event,
+            };
             match event {
-                FleetEvent::Item { item: (target, Ok(found)), .. } => keys.extend(found.iter().map(|key| ScannedKey {
-                    host: target.address.clone(),
-                    port: target.port,
-                    alias: target.host_key_alias.clone(),
-                    key: key.public_key().clone(),
-                })),
-                FleetEvent::Item { item: (target, Err(error)), .. } => {
-                    failed.insert(target.name, rectify_remote::run::words(&error));
+                None => return Ok(()),
+                Some(FleetEvent::Item { item: (target, Ok(scanned)), .. }) => {
+                    keys.extend(scanned.iter().map(|key| ScannedKey {
+                        host: target.address.clone(),
+                        port: target.port,
+                        alias: target.host_key_alias.clone(),
+                        key: key.public_key().clone(),
+                    }));
                 }
-                FleetEvent::Panicked { host, message } => {
-                    failed.insert(names[host].clone(), Failure::new(format!("a defect of this program: {message}")));
+                Some(FleetEvent::Item { item: (target, Err(error)), .. }) => {
+                    found.failed.insert(target.name, rectify_remote::run::words(&error));
                 }
-                _ => {}
+                Some(FleetEvent::Panicked { host, message }) => {
+                    let failure = Failure::new(format!("a defect of this program: {message}"));
+                    found.failed.insert(names[host].clone(), failure);
+                }
+                Some(FleetEvent::Finished { .. }) => done += 1,
+                Some(_) => {}
             }
         }
     });
-    Ok((keys, failed))
+    if let Some(mut painter) = screen.as_ref().and_then(|screen| screen.lock().ok()) {
+        painter.clear()?;
+    }
+    asked?;
+    Ok(keys)
 }
 
-fn show(
-    out: &mut impl Write,
-    table: &TrustTable,
-    failed: &BTreeMap<String, Failure>,
-    theme: Theme,
-) -> std::io::Result<()> {
-    let width = table.rows.iter().map(|r| place(r).chars().count()).max().unwrap_or_default();
-    for row in &table.rows {
+/// A line per key, and one per host that gave none.
+fn show(page: &mut Page, table: &TrustTable, names: &Names, failed: &BTreeMap<String, Failure>) {
+    let cells: Vec<[String; 2]> = table
+        .rows
+        .iter()
+        .map(|row| {
+            let place = place(row);
+            let name = names.get(&(row.scanned.host.clone(), row.scanned.port)).unwrap_or(&place).clone();
+            [name, place]
+        })
+        .collect();
+    let named = cells.iter().any(|[name, place]| name != place);
+    let width = |at: usize| cells.iter().map(|c| console::measure_text_width(&c[at])).max().unwrap_or_default();
+    let widths = [width(0), width(1)];
+    let pad = |text: &str, width: usize| console::pad_str(text, width, console::Alignment::Left, None).into_owned();
+    for (row, [name, place]) in table.rows.iter().zip(&cells) {
         let (word, meaning) = match &row.state {
             KeyState::New => ("new", Meaning::Changed),
             KeyState::Additional => ("new kind", Meaning::Changed),
@@ -128,34 +190,35 @@ fn show(
             KeyState::Changed { .. } => ("CHANGED", Meaning::Failed),
             KeyState::Revoked { .. } => ("REVOKED", Meaning::Failed),
         };
-        let shared = if row.shared_with > 0 {
-            format!("  (the same key as {})", count(row.shared_with, "other host"))
-        } else {
-            String::new()
-        };
-        writeln!(
-            out,
-            "{:<width$}  {:<8}  {:<20}  {}{shared}",
-            line(&place(row)),
-            theme.paint(meaning, word),
-            row.algorithm.as_str(),
-            row.fingerprint
-        )?;
+        let mut spans = vec![meant(Meaning::Host, pad(name, widths[0])), plain("  ")];
+        if named {
+            spans.push(plain(pad(place, widths[1])));
+            spans.push(plain("  "));
+        }
+        spans.push(meant(meaning, pad(word, 8)));
+        spans.push(plain(format!("  {:<19}  {}", row.algorithm.as_str(), row.fingerprint)));
+        if row.shared_with > 0 {
+            let others = count(row.shared_with, "other host");
+            spans.push(meant(Meaning::Unsure, format!("  the same key as {others}")));
+        }
+        page.exact(0, 2, &spans);
     }
     for (host, failure) in failed {
-        let all: Vec<String> =
-            std::iter::once(&failure.message).chain(&failure.causes).map(|text| line(text)).collect();
-        writeln!(out, "{}: {}: {}", line(host), theme.paint(Meaning::Failed, "unreachable"), all.join("; "))?;
+        let all: Vec<&str> = std::iter::once(&failure.message).chain(&failure.causes).map(String::as_str).collect();
+        let why = format!(": {}", all.join("; "));
+        page.line(
+            0,
+            &[meant(Meaning::Host, host.as_str()), plain("  "), meant(Meaning::Failed, "unreachable"), plain(why)],
+        );
     }
-    Ok(())
 }
 
-fn place(row: &rectify_remote::known_hosts::TrustRow) -> String {
+fn place(row: &TrustRow) -> String {
     let scanned = &row.scanned;
     if scanned.port == 22 { scanned.host.clone() } else { format!("[{}]:{}", scanned.host, scanned.port) }
 }
 
-fn approved(args: &Args, out: &mut impl Write, open: usize, file: &std::path::Path) -> anyhow::Result<bool> {
+fn approved(args: &Args, err: &mut impl Write, open: usize, file: &std::path::Path) -> anyhow::Result<bool> {
     if args.yes {
         return Ok(true);
     }
@@ -163,12 +226,12 @@ fn approved(args: &Args, out: &mut impl Write, open: usize, file: &std::path::Pa
         return Err(Expected::usage("there is no terminal to ask on: compare the fingerprints, then use --yes").into());
     }
     write!(
-        out,
+        err,
         "Compare the fingerprints with the hosts' own. Record {} in {}? [yes/no] ",
         count(open, "key"),
         file.display()
     )?;
-    out.flush()?;
+    err.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")

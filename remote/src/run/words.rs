@@ -26,7 +26,8 @@ fn split(failure: &Failure, host: &str) -> (String, Vec<String>) {
         }
         Failure::HostKey(refusal) => {
             let at = refusal.location.as_ref().map(|at| format!(", but see {at}")).unwrap_or_default();
-            let offered = format!("{host} offers {} {}{at}", refusal.algorithm, refusal.fingerprint);
+            let place = host.split_once(" (").map_or(host, |(_, place)| place.trim_end_matches(')'));
+            let offered = format!("{place} offers {} {}{at}", refusal.algorithm, refusal.fingerprint);
             (refusal.problem.to_string(), vec![offered])
         }
         Failure::Auth { user, tried, closed } => {

@@ -124,6 +124,7 @@ impl Targets {
         target.identities_only = host.identities_only;
         target.host_key_alias.clone_from(&host.host_key_alias);
         target.compression = host.compression;
+        target.known_hosts_file = host.user_known_hosts.first().cloned();
         target.methods.clone_from(&host.preferred_authentications);
         target.check_address = host.check_host_ip;
         target.host_key_algorithms = Some(host.host_key_algorithms.select(&super::connect::host_key_names()));

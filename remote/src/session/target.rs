@@ -47,6 +47,8 @@ pub struct Target {
     pub bind: Option<IpAddr>,
     /// Whether to compress (`Compression`).
     pub compression: bool,
+    /// The file that new host keys are filed in (the first of `UserKnownHostsFile`), if the configuration names one.
+    pub known_hosts_file: Option<PathBuf>,
     /// The methods to log in by, by their SSH names, in the order in which they are tried (`PreferredAuthentications`);
     /// `None` for keys, then the host's questions, then the password.
     pub methods: Option<Vec<String>>,
@@ -152,6 +154,7 @@ impl Target {
             family: Family::Any,
             bind: None,
             compression: false,
+            known_hosts_file: None,
             methods: None,
             check_address: false,
         }

@@ -13,20 +13,33 @@ use super::super::{
 };
 use crate::theme::Meaning;
 
-/// So many hosts have a line each; of more, those that ended alike share one.
+/// At most so many hosts have a line each; of more, those that ended alike share one.
 const EACH: usize = 20;
+/// So do those of fewer, where so many hosts ended in one way on average.
+const ALIKE: usize = 3;
 
 /// Writes the recap.
 pub(super) fn recap(page: &mut Page, state: &RunState, most: usize, took: i64) {
     page.gap();
     page.line(0, &[meant(Meaning::Heading, "RECAP")]);
     match table(state) {
-        _ if state.hosts.len() > EACH => alike(page, state, most),
+        _ if state.hosts.len() > EACH.min(ways(state) * ALIKE) => alike(page, state, most),
         rows if rows.iter().all(|row| page.fits(2, row)) => rows.iter().for_each(|row| page.line(2, row)),
         _ => each(page, state),
     }
     page.gap();
     summary(page, state, took);
+}
+
+/// In how many ways hosts ended.
+fn ways(state: &RunState) -> usize {
+    let ends: std::collections::HashSet<String> = state.hosts.values().map(words_of).collect();
+    ends.len()
+}
+
+/// How a host ended, as it reads.
+fn words_of(host: &HostState) -> String {
+    spans(host).iter().map(|(_, text)| text.as_ref()).collect()
 }
 
 /// A line per host, without columns.
@@ -72,8 +85,7 @@ fn table(state: &RunState) -> Vec<Vec<Span<'_>>> {
 fn alike(page: &mut Page, state: &RunState, most: usize) {
     let mut alike: IndexMap<String, (Vec<&str>, &HostState)> = IndexMap::new();
     for (name, host) in &state.hosts {
-        let key = spans(host).iter().map(|(_, text)| text.as_ref()).collect();
-        alike.entry(key).or_insert_with(|| (Vec::new(), host)).0.push(name);
+        alike.entry(words_of(host)).or_insert_with(|| (Vec::new(), host)).0.push(name);
     }
     let mut all: Vec<_> = alike.into_values().collect();
     all.sort_by_key(|(hosts, host)| {
