@@ -74,6 +74,13 @@ impl Page {
         self.put(indent, hang, spans, false);
     }
 
+    /// A line that is never wrapped: of a table, or with something in it that is to be copied.
+    pub(crate) fn whole(&mut self, spans: &[Span<'_>]) {
+        let width = self.width.take();
+        self.put(0, 0, spans, false);
+        self.width = width;
+    }
+
     fn put(&mut self, indent: usize, hang: usize, spans: &[Span<'_>], words: bool) {
         let mut cells: Vec<Cell> = Vec::new();
         for (meaning, text) in spans {

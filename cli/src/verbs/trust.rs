@@ -20,7 +20,7 @@ use crate::{
     args::{Common, Trust as Args},
     config::Config,
     display::{
-        page::{Page, meant, plain},
+        page::{Page, Span, meant, plain},
         text::count,
     },
     exit::{self, Expected},
@@ -169,39 +169,32 @@ fn scan(args: &Args, reach: &Reach, found: &mut Found) -> anyhow::Result<Vec<Sca
 
 /// A line per key, and one per host that gave none.
 fn show(page: &mut Page, table: &TrustTable, names: &Names, failed: &BTreeMap<String, Failure>) {
-    let cells: Vec<[String; 2]> = table
+    let cells: Vec<[String; 4]> = table
         .rows
         .iter()
         .map(|row| {
             let place = place(row);
             let name = names.get(&(row.scanned.host.clone(), row.scanned.port)).unwrap_or(&place).clone();
-            [name, place]
+            // An address that is the name says nothing twice.
+            let place = if name == place { String::new() } else { place };
+            [name, place, state(&row.state).0.to_owned(), row.algorithm.as_str().to_owned()]
         })
         .collect();
-    let named = cells.iter().any(|[name, place]| name != place);
-    let width = |at: usize| cells.iter().map(|c| console::measure_text_width(&c[at])).max().unwrap_or_default();
-    let widths = [width(0), width(1)];
-    let pad = |text: &str, width: usize| console::pad_str(text, width, console::Alignment::Left, None).into_owned();
-    for (row, [name, place]) in table.rows.iter().zip(&cells) {
-        let (word, meaning) = match &row.state {
-            KeyState::New => ("new", Meaning::Changed),
-            KeyState::Additional => ("new kind", Meaning::Changed),
-            KeyState::Known { .. } => ("known", Meaning::Ok),
-            KeyState::Changed { .. } => ("CHANGED", Meaning::Failed),
-            KeyState::Revoked { .. } => ("REVOKED", Meaning::Failed),
-        };
-        let mut spans = vec![meant(Meaning::Host, pad(name, widths[0])), plain("  ")];
-        if named {
-            spans.push(plain(pad(place, widths[1])));
+    let widths: [usize; 4] =
+        std::array::from_fn(|at| cells.iter().map(|c| console::measure_text_width(&c[at])).max().unwrap_or_default());
+    for (row, cells) in table.rows.iter().zip(&cells) {
+        let meanings = [Some(Meaning::Host), None, Some(state(&row.state).1), None];
+        let mut spans: Vec<Span<'_>> = Vec::new();
+        for ((text, width), meaning) in cells.iter().zip(widths).zip(meanings).filter(|((_, width), _)| *width > 0) {
+            spans.push((meaning, console::pad_str(text, width, console::Alignment::Left, None)));
             spans.push(plain("  "));
         }
-        spans.push(meant(meaning, pad(word, 8)));
-        spans.push(plain(format!("  {:<19}  {}", row.algorithm.as_str(), row.fingerprint)));
+        spans.push(plain(row.fingerprint.to_string()));
         if row.shared_with > 0 {
             let others = count(row.shared_with, "other host");
             spans.push(meant(Meaning::Unsure, format!("  the same key as {others}")));
         }
-        page.exact(0, 2, &spans);
+        page.whole(&spans);
     }
     for (host, failure) in failed {
         let all: Vec<&str> = std::iter::once(&failure.message).chain(&failure.causes).map(String::as_str).collect();
@@ -210,6 +203,17 @@ fn show(page: &mut Page, table: &TrustTable, names: &Names, failed: &BTreeMap<St
             0,
             &[meant(Meaning::Host, host.as_str()), plain("  "), meant(Meaning::Failed, "unreachable"), plain(why)],
         );
+    }
+}
+
+/// What is known of a key, in a word.
+fn state(state: &KeyState) -> (&'static str, Meaning) {
+    match state {
+        KeyState::New => ("new", Meaning::Changed),
+        KeyState::Additional => ("new kind", Meaning::Changed),
+        KeyState::Known { .. } => ("known", Meaning::Ok),
+        KeyState::Changed { .. } => ("CHANGED", Meaning::Failed),
+        KeyState::Revoked { .. } => ("REVOKED", Meaning::Failed),
     }
 }
 
