@@ -298,12 +298,6 @@ impl Reach {
         if login == Some(user) {
             return Ok(None);
         }
-        if let Some(flags) = access.become_flags.clone().or(text("ansible_become_flags", vars.become_flags)?)
-            && !flags.split_whitespace().all(|f| matches!(f, "-H" | "-S" | "-n" | "-E"))
-        {
-            return Err(Failure::new(format!("become_flags: {flags:?} is not supported"))
-                .hinting("the helper is started with -H, and with -S or -n as a password is given or not"));
-        }
         let method = match text("ansible_become_method", vars.become_method)?.or_else(|| access.become_method.clone()) {
             None => Method::Sudo,
             Some(word) => word.parse().map_err(|e: String| Failure::new(format!("become_method: {e}")))?,
@@ -311,7 +305,12 @@ impl Reach {
         let password = text("ansible_become_password", vars.become_password)?
             .map(Secret::new)
             .or_else(|| self.passwords.r#become.clone());
-        Ok(Some(Become { method, user: user.clone(), password }))
+        let flags = access.become_flags.clone().or(text("ansible_become_flags", vars.become_flags)?);
+        let flags = method.flags(flags.as_deref().unwrap_or_default()).map_err(|flag| {
+            Failure::new(format!("become_flags: {flag:?} is not supported with {}", method.name()))
+                .hinting("sudo takes -E, -k, -P, -g GROUP, -r ROLE, -t TYPE; su takes -, -m, -g GROUP, -G GROUP")
+        })?;
+        Ok(Some(Become { method, user: user.clone(), password, flags }))
     }
 
     /// A connection variable's text, with templates in it rendered from the host's own variables.

@@ -11,6 +11,8 @@ pub struct Become {
     pub user: String,
     /// For sudo and doas the password of the account that logged in, for su that of the account to become.
     pub password: Option<Secret>,
+    /// Further options of the program, as [`Method::flags`] reads them.
+    pub flags: Vec<String>,
 }
 
 /// The programs that change the user.
@@ -33,6 +35,38 @@ impl Method {
             Self::Su => "su",
         }
     }
+
+    /// Reads options as Ansible's `become_flags` has them: those that do not change how the program is talked to (`sudo -i`
+    /// does: it has the login shell expand the command once more). What is
+    /// always given (`-H`), or given as a password is there or not (`-S`, `-n`), is left out.
+    ///
+    /// # Errors
+    /// The option that is not supported.
+    pub fn flags(self, text: &str) -> Result<Vec<String>, String> {
+        let mut flags = Vec::new();
+        let mut words = text.split_whitespace();
+        while let Some(word) = words.next() {
+            match (self, word) {
+                (Self::Sudo, "-H" | "-S" | "-n" | "--set-home" | "--stdin" | "--non-interactive")
+                | (Self::Doas, "-n") => {}
+                (Self::Sudo, "-E" | "-k" | "-P") | (Self::Su, "-" | "-l" | "-m" | "-p") => {
+                    flags.push(word.to_owned());
+                }
+                (Self::Sudo, "-g" | "-r" | "-t") | (Self::Su, "-g" | "-G") => {
+                    let value = words.next().filter(|value| is_plain(value)).ok_or_else(|| word.to_owned())?;
+                    flags.extend([word.to_owned(), value.to_owned()]);
+                }
+                _ => return Err(word.to_owned()),
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// Whether a name can stand in a command line as it is.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty() && !name.starts_with('-') && name.chars().all(plain)
 }
 
 impl std::str::FromStr for Method {
@@ -70,23 +104,29 @@ impl Launch {
         };
         check(change)?;
         let (user, password) = (&change.user, change.password.is_some());
+        let flags: String = change.flags.iter().map(|flag| format!("{flag} ")).collect();
         // A terminal would change the bytes; in this one line of ours it does not yet matter.
         let tame = "stty raw -echo;";
         let (command, pty) = match (change.method, password) {
             (Method::Sudo, false) => {
-                (format!("exec env LC_ALL=C sudo -n -H -u {user} -- /bin/sh -c '{ready} {read}'"), false)
+                (format!("exec env LC_ALL=C sudo -n -H {flags}-u {user} -- /bin/sh -c '{ready} {read}'"), false)
             }
-            (Method::Sudo, true) => {
-                (format!("exec env LC_ALL=C sudo -S -p '{prompt}' -H -u {user} -- /bin/sh -c '{ready} {read}'"), false)
-            }
+            (Method::Sudo, true) => (
+                format!("exec env LC_ALL=C sudo -S -p '{prompt}' -H {flags}-u {user} -- /bin/sh -c '{ready} {read}'"),
+                false,
+            ),
             (Method::Doas, false) => {
                 (format!("exec env LC_ALL=C doas -n -u {user} /bin/sh -c '{ready} {read}'"), false)
             }
             (Method::Doas, true) => {
                 (format!("exec env LC_ALL=C doas -u {user} /bin/sh -c '{tame} {ready} {read}'"), true)
             }
-            (Method::Su, false) => (format!("exec env LC_ALL=C su -s /bin/sh -c '{ready} {read}' {user}"), false),
-            (Method::Su, true) => (format!("exec env LC_ALL=C su -s /bin/sh -c '{tame} {ready} {read}' {user}"), true),
+            (Method::Su, false) => {
+                (format!("exec env LC_ALL=C su {flags}-s /bin/sh -c '{ready} {read}' {user}"), false)
+            }
+            (Method::Su, true) => {
+                (format!("exec env LC_ALL=C su {flags}-s /bin/sh -c '{tame} {ready} {read}' {user}"), true)
+            }
         };
         Ok(Self { command, pty, prompt })
     }
@@ -103,8 +143,7 @@ impl Launch {
 
 /// A name and a password that can be passed on as they are.
 fn check(change: &Become) -> Result<(), Failure> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if change.user.is_empty() || change.user.starts_with('-') || !change.user.chars().all(plain) {
+    if !is_plain(&change.user) {
         return Err(change
             .failure(BecomeProblem::Unusable(format!("`{}` is no account's name", clean(change.user.as_bytes())))));
     }
@@ -173,7 +212,27 @@ mod tests {
     use super::*;
 
     fn sudo(password: Option<&str>) -> Become {
-        Become { method: Method::Sudo, user: "root".to_owned(), password: password.map(Secret::new) }
+        Become { method: Method::Sudo, user: "root".to_owned(), password: password.map(Secret::new), flags: Vec::new() }
+    }
+
+    #[test]
+    fn flags_are_passed_on_or_named() {
+        assert_eq!(Method::Sudo.flags("-H -S -n").unwrap(), [""; 0]);
+        assert_eq!(Method::Sudo.flags("-E  -g adm -k").unwrap(), ["-E", "-g", "adm", "-k"]);
+        assert_eq!(Method::Su.flags("- -g adm").unwrap(), ["-", "-g", "adm"]);
+        for (method, text, wrong) in [
+            (Method::Sudo, "-H -A", "-A"),
+            (Method::Sudo, "-i", "-i"),
+            (Method::Sudo, "-g $(reboot)", "-g"),
+            (Method::Sudo, "-E;reboot", "-E;reboot"),
+            (Method::Sudo, "-g", "-g"),
+            (Method::Doas, "-E", "-E"),
+        ] {
+            assert_eq!(method.flags(text).unwrap_err(), wrong);
+        }
+        let change = Become { flags: vec!["-g".into(), "adm".into()], ..sudo(None) };
+        let command = Launch::new("ab", Some(&change)).unwrap().command;
+        assert!(command.contains("sudo -n -H -g adm -u root -- /bin/sh"), "{command}");
     }
 
     #[test]

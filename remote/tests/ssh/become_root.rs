@@ -65,7 +65,8 @@ async fn who(sshd: &Sshd, method: Method, password: Option<&str>) -> Result<Stri
     for _ in 0..2 {
         let session = connector().connect(&joe(sshd)).await?;
         let mut start = start(&sshd.at("bin"));
-        start.r#become = Some(Become { method, user: "root".to_owned(), password: password.map(Secret::new) });
+        start.r#become =
+            Some(Become { method, user: "root".to_owned(), password: password.map(Secret::new), flags: Vec::new() });
         let mut exchange = exchange::over(session, &start).await?;
         who = String::from_utf8(exchange.receiver.receive().await?.unwrap().to_vec()).unwrap();
         assert_eq!(exchange.receiver.receive().await?.unwrap(), "the plan");
@@ -132,8 +133,12 @@ async fn the_password_is_nowhere_on_the_host_while_the_helper_runs() {
     let sshd = machine("joe ALL=(ALL) ALL", "");
     let session = connector().connect(&joe(&sshd)).await.unwrap();
     let mut start = start(&sshd.at("bin"));
-    start.r#become =
-        Some(Become { method: Method::Sudo, user: "root".to_owned(), password: Some(Secret::new("joe's")) });
+    start.r#become = Some(Become {
+        method: Method::Sudo,
+        user: "root".to_owned(),
+        password: Some(Secret::new("joe's")),
+        flags: Vec::new(),
+    });
     let mut exchange = exchange::over(session, &start).await.unwrap();
     exchange.receiver.receive().await.unwrap().unwrap();
     for process in fs::read_dir("/proc").unwrap().flatten() {

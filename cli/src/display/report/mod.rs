@@ -159,7 +159,7 @@ fn body(page: &mut Page, same: &Same, detail: Detail) {
     let skipped = same.outcome.status == Status::Skipped;
     let said = !same.changes.is_empty() || !same.findings.is_empty() || same.outcome.status == Status::MayChange;
     if !subject.is_empty() && !skipped && !change::on_one_line(page, indent, &subject, &same.changes) {
-        if said || same.item.is_some() || detail.verbose >= 1 {
+        if said || same.item.is_some() || (detail.verbose >= 1 && same.messages.is_empty()) {
             page.line(indent, &[plain(subject.as_str())]);
             indent += 2;
         }
@@ -179,7 +179,9 @@ fn body(page: &mut Page, same: &Same, detail: Detail) {
     for message in &same.messages {
         message.trim_end().lines().for_each(|text| page.line(BODY + 2, &[plain(text)]));
     }
-    if let (Some(result), true) = (&same.result, detail.verbose >= 1) {
+    // What a task is there to say is its result.
+    let enough = if same.messages.is_empty() { 1 } else { 3 };
+    if let (Some(result), true) = (&same.result, detail.verbose >= enough) {
         result.lines().for_each(|text| page.line(indent, &[meant(Meaning::Quiet, text)]));
     }
 }
