@@ -107,6 +107,12 @@ pub(crate) enum Verb {
     Modules(Modules),
     /// Print the JSON Schema of playbooks, for editors
     Schema,
+    /// Write the manual pages into a folder
+    #[command(after_help = "Example:\n  rectify man /usr/local/share/man/man1")]
+    Man {
+        /// The folder; it is made if it is not there
+        folder: PathBuf,
+    },
     /// Print a completion script for a shell
     #[command(after_help = "Examples:\n  \
         rectify completion bash >/etc/bash_completion.d/rectify\n  \

@@ -64,6 +64,11 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Verb::Trust(args) => verbs::trust::run(args, &cli.common),
         Verb::Modules(args) => verbs::modules::run(args),
         Verb::Schema => verbs::schema::run(),
+        Verb::Man { folder } => {
+            let made = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+            made.map_err(|e| exit::Expected::failed(format!("writing manual pages into {}: {e}", folder.display())))?;
+            Ok(exit::OK)
+        }
         Verb::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "rectify", &mut std::io::stdout());
             Ok(exit::OK)

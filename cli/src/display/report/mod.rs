@@ -146,6 +146,7 @@ fn whereabouts<'t>(hosts: &[&str], state: &RunState, detail: Detail) -> Vec<Span
     }
     let named = meant(Meaning::Host, names(hosts, detail.names()));
     match hosts.len() {
+        2 if all == 2 && detail.verbose < 3 => vec![plain(" on both hosts")],
         n if n == all && detail.verbose < 3 => vec![plain(format!(" on all {}", count(all, "host")))],
         1 => vec![plain(" on "), named],
         n => vec![plain(format!(" on {n} of {}: ", count(all, "host"))), named],
