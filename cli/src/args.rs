@@ -138,6 +138,15 @@ pub(crate) struct Hosts {
     pub(crate) extra_vars: Vec<String>,
 }
 
+impl Hosts {
+    /// The words that choose the inventory, for another command: ` -i hosts.ini`; nothing where the project chooses.
+    pub(crate) fn chosen(&self) -> String {
+        let quoted =
+            |source: &String| shlex::try_quote(source).map_or_else(|_| source.clone(), |word| word.into_owned());
+        self.inventory.iter().map(|source| format!(" -i {}", quoted(source))).collect()
+    }
+}
+
 /// How to get onto hosts.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]

@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) verbose: u8,
     /// Whether differences are shown.
     pub(crate) diff: bool,
+    /// The words that chose the inventory, for commands to run next: ` -i hosts.ini`.
+    pub(crate) inventory: String,
     /// The terminal that progress is painted on, if there is one.
     pub(crate) screen: Option<Screen>,
     /// The columns of stdout, if it is a terminal.
@@ -157,7 +159,12 @@ impl<'w> Display<'w> {
         let mut err = Page::new(width, self.options.stderr);
         self.notices.show(&mut err, &self.state);
         let most = if width.is_some() && self.options.verbose == 0 { DIFF_LINES } else { usize::MAX };
-        let detail = Detail { verbose: self.options.verbose, diff: self.options.diff, diff_lines: most };
+        let detail = Detail {
+            verbose: self.options.verbose,
+            diff: self.options.diff,
+            diff_lines: most,
+            inventory: &self.options.inventory,
+        };
         let mut out = Page::new(width, self.options.stdout);
         match self.options.output {
             Output::Json => {}

@@ -112,7 +112,16 @@ impl Story {
 
 fn options() -> Options {
     let plain = Theme::new(false);
-    Options { output: Output::Report, verbose: 0, diff: true, screen: None, width: None, stdout: plain, stderr: plain }
+    Options {
+        output: Output::Report,
+        verbose: 0,
+        diff: true,
+        inventory: " -i hosts.ini".into(),
+        screen: None,
+        width: None,
+        stdout: plain,
+        stderr: plain,
+    }
 }
 
 fn unchanged() -> TaskReport {

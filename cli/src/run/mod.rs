@@ -60,6 +60,7 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         output,
         verbose: common.verbose,
         diff: !args.no_diff,
+        inventory: args.hosts.chosen(),
         screen,
         width: crate::width(),
         stdout: out_theme,

@@ -61,6 +61,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         output: Output::Nothing,
         verbose: common.verbose,
         diff: false,
+        inventory: args.hosts.chosen(),
         screen,
         width: crate::width(),
         stdout: out_theme,

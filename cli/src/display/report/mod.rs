@@ -22,16 +22,18 @@ const BODY: usize = 4;
 
 /// How much of a report is shown.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Detail {
+pub(crate) struct Detail<'a> {
     /// `-v`: 1 shows unchanged tasks and results, 2 skipped ones too, 3 names every host.
     pub(crate) verbose: u8,
     /// Whether differences are shown.
     pub(crate) diff: bool,
     /// The most lines of one text's difference; the rest is counted.
     pub(crate) diff_lines: usize,
+    /// The words that choose this run's inventory, for commands to run next: ` -i hosts.ini`.
+    pub(crate) inventory: &'a str,
 }
 
-impl Detail {
+impl Detail<'_> {
     /// How many names of hosts are written out.
     fn names(self) -> usize {
         if self.verbose >= 3 { usize::MAX } else { 5 }
@@ -39,20 +41,20 @@ impl Detail {
 }
 
 /// Writes the report. `took` is how long the run lasted, in microseconds.
-pub(crate) fn report(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail, took: i64) {
+pub(crate) fn report(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail<'_>, took: i64) {
     tasks(page, state, groups, detail, &|same| is_shown(same, detail));
-    unreachable::unreachable(page, state, detail.names());
+    unreachable::unreachable(page, state, detail);
     recap::recap(page, state, detail.names(), took);
 }
 
 /// Writes only what went wrong.
-pub(crate) fn troubles(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail) {
+pub(crate) fn troubles(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail<'_>) {
     let failed = |same: &Same| matches!(same.outcome.status, Status::Failed | Status::NotConverged);
     tasks(page, state, groups, detail, &failed);
-    unreachable::unreachable(page, state, detail.names());
+    unreachable::unreachable(page, state, detail);
 }
 
-fn tasks(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail, wanted: &dyn Fn(&Same) -> bool) {
+fn tasks(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail<'_>, wanted: &dyn Fn(&Same) -> bool) {
     let mut play = None;
     for group in groups.in_order() {
         let mut shown: Vec<Told<'_>> = group
@@ -94,7 +96,7 @@ fn in_order<'a>(hosts: &'a [String], state: &RunState) -> Vec<&'a str> {
     hosts
 }
 
-fn is_shown(same: &Same, detail: Detail) -> bool {
+fn is_shown(same: &Same, detail: Detail<'_>) -> bool {
     match same.outcome.status {
         Status::Unchanged => detail.verbose >= 1 || !same.messages.is_empty(),
         Status::Skipped => detail.verbose >= 2,
@@ -115,7 +117,7 @@ fn heading(page: &mut Page, group: &TaskGroup) {
 }
 
 /// How it went, where, and why.
-fn outcome(page: &mut Page, told: &Told<'_>, state: &RunState, detail: Detail) {
+fn outcome(page: &mut Page, told: &Told<'_>, state: &RunState, detail: Detail<'_>) {
     let said = &told.same.outcome;
     let mut spans = vec![meant(words::meaning(said.status), words::status(said.status))];
     if said.ignored {
@@ -139,7 +141,7 @@ fn outcome(page: &mut Page, told: &Told<'_>, state: &RunState, detail: Detail) {
 }
 
 /// ` on all 10 hosts`, ` on 2 of 10 hosts: web1, web2`; nothing where there is one host only.
-fn whereabouts<'t>(hosts: &[&str], state: &RunState, detail: Detail) -> Vec<Span<'t>> {
+fn whereabouts<'t>(hosts: &[&str], state: &RunState, detail: Detail<'_>) -> Vec<Span<'t>> {
     let all = state.hosts.len();
     if all == 1 {
         return Vec::new();
@@ -154,11 +156,12 @@ fn whereabouts<'t>(hosts: &[&str], state: &RunState, detail: Detail) -> Vec<Span
 }
 
 /// What changed, what was found, what was said.
-fn body(page: &mut Page, same: &Same, detail: Detail) {
+fn body(page: &mut Page, same: &Same, detail: Detail<'_>) {
     let subject = subject(same);
     let mut indent = BODY + 2;
     let skipped = same.outcome.status == Status::Skipped;
-    let said = !same.changes.is_empty() || !same.findings.is_empty() || same.outcome.status == Status::MayChange;
+    let acts = matches!(same.outcome.status, Status::Changed | Status::WouldChange | Status::MayChange);
+    let said = acts || !same.changes.is_empty() || !same.findings.is_empty();
     if !subject.is_empty() && !skipped && !change::on_one_line(page, indent, &subject, &same.changes) {
         if said || same.item.is_some() || (detail.verbose >= 1 && same.messages.is_empty()) {
             page.line(indent, &[plain(subject.as_str())]);

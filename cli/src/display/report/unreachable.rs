@@ -8,6 +8,7 @@ use super::super::{
     text::{count, names},
     words,
 };
+use super::Detail;
 use crate::theme::Meaning;
 
 /// What must be the same for two hosts to be told of together: the message and the hint. What one host's causes say is
@@ -15,7 +16,8 @@ use crate::theme::Meaning;
 type Way<'a> = (String, Option<&'a str>);
 
 /// Writes the paragraphs, if there is a host to tell of.
-pub(super) fn unreachable(page: &mut Page, state: &RunState, most: usize) {
+pub(super) fn unreachable(page: &mut Page, state: &RunState, detail: Detail<'_>) {
+    let most = detail.names();
     let mut ways: IndexMap<Way<'_>, Vec<(&str, &Failure)>> = IndexMap::new();
     for (host, known) in &state.hosts {
         if let HostPhase::Unreachable(failure) = &known.phase
@@ -38,7 +40,9 @@ pub(super) fn unreachable(page: &mut Page, state: &RunState, most: usize) {
         page.line(4, &[meant(Meaning::Failed, message.as_str())]);
         causes(page, hosts, most);
         if let Some(hint) = hint {
-            page.line(4, &[meant(Meaning::Hint, "hint: "), plain(*hint)]);
+            // A command that is copied has to be about the same hosts.
+            let hint = hint.replace("`rectify trust`", &format!("`rectify trust{}`", detail.inventory));
+            page.line(4, &[meant(Meaning::Hint, "hint: "), plain(hint)]);
         }
     }
 }
