@@ -93,7 +93,10 @@ impl Activity {
                 let host =
                     theme.paint(Meaning::Host, pad_str(&host, names, console::Alignment::Left, None).into_owned());
                 let count = pad_str(&row.count, counts, console::Alignment::Right, None).into_owned();
-                let text = format!("  {host}  {count}  {}{}", row.doing, theme.paint(Meaning::Quiet, &row.time));
+                // What is cut is the name of the task, not for how long it has run.
+                let room = columns.saturating_sub(names + counts + 6 + measure_text_width(&row.time));
+                let doing = truncate_str(&row.doing, room, "…");
+                let text = format!("  {host}  {count}  {doing}{}", theme.paint(Meaning::Quiet, &row.time));
                 truncate_str(&text, columns, "…").into_owned()
             })
             .collect();

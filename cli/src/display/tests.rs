@@ -274,7 +274,7 @@ fn a_long_difference_is_cut_on_a_terminal_only() {
 fn hosts_that_are_worked_on_have_a_line_each_above_a_total() {
     let story = Story::new(
         Mode::Check,
-        &["web01", "web02", "a-host-with-quite-a-long-name.example.org", "db"],
+        &["web01", "web02", "a-host-with-quite-a-long-name.example.org", "db", "db2"],
         &["one", "two", "three"],
     )
     .host("web01", vec![change(Outcome::WouldChange, "x", vec![]), unchanged(), unchanged()])
@@ -283,7 +283,9 @@ fn hosts_that_are_worked_on_have_a_line_each_above_a_total() {
     .starts("web02", 1)
     .starts("web02", 2)
     .connected("a-host-with-quite-a-long-name.example.org")
-    .connecting("db");
+    .connecting("db")
+    .connected("db2")
+    .on("db2", HostEvent::TaskStarted { task: TaskId(0), name: "a name that leaves no room for the time ".repeat(3) });
     assert_eq!(story.picture(10_000), "", "nothing is shown before a quarter of a second has passed");
     insta::assert_snapshot!(story.picture(75_000_000));
 }
