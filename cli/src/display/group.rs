@@ -50,6 +50,8 @@ pub(crate) struct Shown {
 #[derive(Debug, Clone)]
 pub(crate) struct TaskGroup {
     pub(crate) info: TaskInfo,
+    /// Its name with templates rendered, where that is the same on all hosts.
+    name: Option<String>,
     /// Hosts by what they reported, in order of arrival.
     pub(crate) reports: IndexMap<Same, Vec<String>>,
 }
@@ -60,7 +62,30 @@ pub(crate) struct Groups {
     tasks: IndexMap<(String, Origin, String), TaskGroup>,
 }
 
+impl TaskGroup {
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.info.name)
+    }
+}
+
 impl Groups {
+    /// Takes in that a task has begun under this name.
+    pub(crate) fn begun(&mut self, info: &TaskInfo, name: &str) {
+        let group = self.group(info);
+        match &group.name {
+            None => group.name = Some(name.to_owned()),
+            Some(same) if same == name => {}
+            Some(_) => group.name = Some(group.info.name.clone()),
+        }
+    }
+
+    fn group(&mut self, info: &TaskInfo) -> &mut TaskGroup {
+        let key = (info.play.clone(), info.origin.clone(), info.name.clone());
+        let new = || TaskGroup { info: info.clone(), name: None, reports: IndexMap::new() };
+        self.tasks.entry(key).or_insert_with(new)
+    }
+
     /// Takes a report in. `tasks` are the host's, to name what a report refers to.
     pub(crate) fn take(
         &mut self,
@@ -70,8 +95,7 @@ impl Groups {
         item: Option<&str>,
         report: &TaskReport,
     ) {
-        let key = (info.play.clone(), info.origin.clone(), info.name.clone());
-        let group = self.tasks.entry(key).or_insert_with(|| TaskGroup { info: info.clone(), reports: IndexMap::new() });
+        let group = self.group(info);
         let same = Same {
             item: item.map(str::to_owned),
             subject: report.subject.clone(),

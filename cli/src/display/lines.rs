@@ -53,11 +53,10 @@ impl Lines {
     }
 
     fn counts(&self, host: &HostState) -> String {
-        let counted = words::COUNTED.iter().map(|status| (*status, host.counts.get(*status)));
-        let parts: Vec<String> = counted
-            .filter(|(_, n)| *n > 0)
-            .map(|(status, n)| self.theme.paint(words::meaning(status), format!("{n} {}", words::status(status))))
-            .map(|painted| painted.to_string())
+        let parts: Vec<String> = words::counts(host)
+            .into_iter()
+            .filter(|(n, ..)| *n > 0)
+            .map(|(n, word, meaning)| self.theme.paint(meaning, format!("{n} {word}")).to_string())
             .collect();
         if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
     }

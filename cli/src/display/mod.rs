@@ -132,6 +132,10 @@ impl<'w> Display<'w> {
 
     fn group(&mut self, event: &Event) {
         let RunEvent::Host { host, what } = &event.what else { return };
+        if let HostEvent::TaskStarted { task, name } = what {
+            let info = self.state.hosts.get(host).and_then(|h| h.tasks.iter().find(|t| t.id == *task));
+            info.into_iter().for_each(|info| self.groups.begun(info, name));
+        }
         let (task, item, report) = match what {
             HostEvent::ItemFinished { task, item, report } => (task, Some(item.as_str()), report),
             HostEvent::TaskFinished { task, report } => (task, None, report),

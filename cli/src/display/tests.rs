@@ -368,3 +368,21 @@ fn what_a_new_thing_begins_with_is_one_line() {
     let story = Story::new(Mode::Check, &["web01"], &["Message of the day"]).host("web01", vec![report]);
     insta::assert_snapshot!(story.report(None));
 }
+
+#[test]
+fn a_name_is_rendered_where_all_hosts_agree_and_an_ignored_failure_is_none() {
+    let story = Story::new(Mode::Apply, &["a", "b"], &["for {{ who }}", "by {{ hand }}"]);
+    let story = ["a", "b"].into_iter().fold(story, |story, host| {
+        let (same, own) = ("for everybody".to_owned(), format!("by {host}"));
+        let ignored = TaskReport { ignored: true, ..TaskReport::of(Outcome::Failed { failure: Failure::new("no") }) };
+        let end = |id: u32, report| HostEvent::TaskFinished { task: TaskId(id), report: Box::new(report) };
+        story
+            .connected(host)
+            .on(host, HostEvent::TaskStarted { task: TaskId(0), name: same })
+            .on(host, end(0, ignored))
+            .on(host, HostEvent::TaskStarted { task: TaskId(1), name: own })
+            .on(host, end(1, change(Outcome::Changed, "x", vec![])))
+            .put(RunEvent::HostFinished { host: host.into() })
+    });
+    insta::assert_snapshot!(story.report(None));
+}

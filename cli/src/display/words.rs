@@ -1,7 +1,7 @@
 //! What outcomes are called.
 
 use rectify_core::{
-    event::{HostPhase, SkipReason, Status},
+    event::{HostPhase, HostState, SkipReason, Status},
     plan::TaskId,
 };
 use rectify_remote::run::NOT_BEGUN;
@@ -22,8 +22,18 @@ pub(crate) fn status(status: Status) -> &'static str {
     }
 }
 
+/// How many tasks of a host ended how, in the order in which that is told: number, word, meaning. A failure that is
+/// ignored is none.
+pub(crate) fn counts(host: &HostState) -> Vec<(u64, &'static str, Meaning)> {
+    let of = |s: Status| {
+        let ignored = if s == Status::Failed { host.ignored } else { 0 };
+        (host.counts.get(s).saturating_sub(ignored), status(s), meaning(s))
+    };
+    COUNTED.into_iter().map(of).chain([(host.ignored, "ignored", Meaning::Skipped)]).collect()
+}
+
 /// The statuses in the order in which they are counted.
-pub(crate) const COUNTED: [Status; 8] = [
+const COUNTED: [Status; 8] = [
     Status::Unchanged,
     Status::Changed,
     Status::WouldChange,

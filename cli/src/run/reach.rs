@@ -20,7 +20,7 @@ use rectify_remote::{
     known_hosts::KnownHosts,
     run::Way,
     session::{Connector, Identity, KnownHostsJudge, Overrides, Target, Targets, Timeouts, Unknown},
-    ssh_config::{Env, SshConfig},
+    ssh_config::{Effect, Env, SshConfig},
 };
 use serde_json::{Map, Value};
 
@@ -209,12 +209,11 @@ impl Reach {
             let named: Vec<String> = resolved
                 .unsupported
                 .iter()
-                .map(|u| format!("{} ({}:{})", u.option, u.file.display(), u.line))
+                .filter(|u| u.effect == Effect::Destination)
+                .map(ToString::to_string)
                 .collect();
-            return Err(Failure::new(format!(
-                "the ssh configuration for {host} uses what is not supported and may lead to another host: {}",
-                named.join(", ")
-            )));
+            let message = "the ssh configuration uses what is not supported and may lead to another host";
+            return Err(Failure { causes: named, ..Failure::new(message) });
         }
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         for option in &resolved.unsupported {

@@ -254,14 +254,19 @@ mod tests {
 
     #[test]
     fn what_only_openssh_understands_is_asked_of_it() {
-        let (targets, dir) = targets("CanonicalizeHostname yes\n");
+        let (targets, dir) = targets("CanonicalizeHostname yes\nCiphers aes128-ctr\nBindInterface eth9\n");
         let ssh = dir.path().join("ssh");
-        std::fs::write(&ssh, "#!/bin/sh\necho hostname web1.example.org\necho port 2222\necho user ada\n").unwrap();
+        std::fs::write(
+            &ssh,
+            "#!/bin/sh\necho hostname web1.example.org\necho port 2222\necho user ada\necho bindinterface eth9\n",
+        )
+        .unwrap();
         std::fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         assert!(targets.target("web1", &Overrides::default()).unwrap().1.may_lead_elsewhere());
         let (target, resolved) = targets.asking(Some(ssh)).target("web1", &Overrides::default()).unwrap();
         assert_eq!((target.address.as_str(), target.port, target.user.as_str()), ("web1.example.org", 2222, "ada"));
-        assert!(!resolved.may_lead_elsewhere());
+        let told: Vec<_> = resolved.unsupported.iter().map(|u| (u.option.as_str(), u.line)).collect();
+        assert_eq!(told, [("ciphers aes128-ctr", 2), ("bindinterface eth9", 3)], "with the lines of the file");
     }
 
     #[test]

@@ -101,7 +101,9 @@ impl SshConfig {
         let own = self.resolve(host, user, port)?;
         match ssh {
             Some(ssh) if own.may_lead_elsewhere() && (self.env.run_match_exec || !self.has_match_exec()) => {
-                self.resolve_by_openssh(ssh, host, user, port)
+                let mut asked = self.resolve_by_openssh(ssh, host, user, port)?;
+                asked.unsupported = named(own.unsupported, asked.unsupported);
+                Ok(asked)
             }
             _ => Ok(own),
         }
@@ -130,6 +132,18 @@ impl SshConfig {
         }
         any(&self.files)
     }
+}
+
+/// What is not supported, by the lines that were read: of what may lead elsewhere only that which OpenSSH's answer still
+/// has in it, and of that what no line of ours says.
+fn named(own: Vec<Unsupported>, asked: Vec<Unsupported>) -> Vec<Unsupported> {
+    fn keyword(option: &Unsupported) -> Option<&str> {
+        option.option.split(' ').next()
+    }
+    let has = |all: &[Unsupported], option: &Unsupported| all.iter().any(|other| keyword(other) == keyword(option));
+    let new: Vec<_> = asked.iter().filter(|option| !has(&own, option)).cloned().collect();
+    let kept = own.into_iter().filter(|option| option.effect != Effect::Destination || has(&asked, option));
+    kept.chain(new).collect()
 }
 
 fn default_user_file(env: &Env) -> PathBuf {

@@ -107,7 +107,7 @@ fn is_shown(same: &Same, detail: Detail<'_>) -> bool {
 fn heading(page: &mut Page, group: &TaskGroup) {
     let info = &group.info;
     let role = info.role.as_ref().map(|r| format!("{r} : ")).unwrap_or_default();
-    let mut spans = vec![meant(Meaning::Heading, format!("{role}{}", info.name))];
+    let mut spans = vec![meant(Meaning::Heading, format!("{role}{}", group.name()))];
     if info.handler {
         spans.push(meant(Meaning::Quiet, "  handler"));
     }
@@ -194,7 +194,8 @@ fn body(page: &mut Page, same: &Same, detail: Detail<'_>) {
 fn subject(same: &Same) -> String {
     match same.item.as_deref().filter(|item| !item.is_empty()) {
         None => same.subject.clone(),
-        Some(item) if same.subject.is_empty() || same.subject == item => item.to_owned(),
+        Some(item) if same.subject.is_empty() => item.to_owned(),
+        Some(item) if same.subject.contains(item) => same.subject.clone(),
         Some(item) => format!("{}  ({item})", same.subject),
     }
 }

@@ -53,26 +53,22 @@ fn each(page: &mut Page, state: &RunState) {
 
 /// A line per host, with a column for every status that any host has.
 fn table(state: &RunState) -> Vec<Vec<Span<'_>>> {
-    let columns: Vec<(Status, usize)> = words::COUNTED
-        .into_iter()
-        .filter_map(|status| {
-            let most = state.hosts.values().map(|h| h.counts.get(status)).max().unwrap_or(0);
-            (most > 0).then(|| (status, most.to_string().len()))
-        })
-        .collect();
+    let all: Vec<_> = state.hosts.values().map(words::counts).collect();
+    // The digits of each column's greatest number; none for a column that no host has.
+    let most = |column: usize| all.iter().map(|counts| counts[column].0).max().filter(|n| *n > 0);
+    let columns = all.first().map_or(0, Vec::len);
+    let digits: Vec<usize> = (0..columns).map(|c| most(c).map_or(0, |n| n.to_string().len())).collect();
     let width = state.hosts.keys().map(|h| console::measure_text_width(h)).max().unwrap_or(0).min(40);
     let row = |(name, host): (&'_ String, &'_ HostState)| {
         let name = console::pad_str(name, width, console::Alignment::Left, None).into_owned();
         let mut spans = vec![meant(Meaning::Host, name)];
         let mut blank = 0;
-        for (status, digits) in &columns {
-            let word = words::status(*status);
-            match host.counts.get(*status) {
-                0 => blank += 2 + digits + 1 + word.len(),
-                n => {
-                    spans.push(plain(" ".repeat(std::mem::take(&mut blank) + 2)));
-                    spans.push(meant(words::meaning(*status), format!("{n:>digits$} {word}")));
-                }
+        for ((n, word, meaning), digits) in words::counts(host).into_iter().zip(&digits).filter(|(_, d)| **d > 0) {
+            if n == 0 {
+                blank += 2 + digits + 1 + word.len();
+            } else {
+                spans.push(plain(" ".repeat(std::mem::take(&mut blank) + 2)));
+                spans.push(meant(meaning, format!("{n:>digits$} {word}")));
             }
         }
         spans.extend(ended(host).map(|(meaning, text)| (meaning, format!("  {text}").into())));
@@ -102,10 +98,8 @@ fn alike(page: &mut Page, state: &RunState, most: usize) {
 
 /// A host's counts and end.
 fn spans(host: &HostState) -> Vec<Span<'_>> {
-    let counted = words::COUNTED.into_iter().map(|status| (status, host.counts.get(status))).filter(|(_, n)| *n > 0);
-    let all = counted
-        .map(|(status, n)| meant(words::meaning(status), format!("{n} {}", words::status(status))))
-        .chain(ended(host));
+    let counted = words::counts(host).into_iter().filter(|(n, ..)| *n > 0);
+    let all = counted.map(|(n, word, meaning)| meant(meaning, format!("{n} {word}"))).chain(ended(host));
     let mut spans = Vec::new();
     for span in all {
         if !spans.is_empty() {
