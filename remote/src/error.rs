@@ -252,6 +252,7 @@ impl RemoteError {
             Failure::Jump(at) => return at.hint(),
             Failure::Dns { .. } => "check the name, or set `ansible_host` to an address",
             Failure::Refused { .. } => "check that the host is up and that sshd listens on this port",
+            Failure::Timeout { .. } => "check the address and what filters on the way there; `-T` gives it longer",
             Failure::Closed { .. } => {
                 "sshd may be overloaded (MaxStartups) or refuse this address: see its log, or use fewer forks"
             }

@@ -77,3 +77,24 @@ fn facts_are_shown_host_beside_host_and_as_data() {
     assert!(half.stderr.contains("UNREACHABLE") && half.stderr.contains(rpm), "{half:?}");
     assert_eq!(output(&lease, "facts", &["no-such-host"]).unwrap().code, Some(5));
 }
+
+#[test]
+fn a_changed_key_is_never_recorded_and_what_to_do_is_said() {
+    let lease = pool::debian().unwrap();
+    let (name, address) = (lease.host().name().to_owned(), lease.host().address());
+    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    let known = format!("{address} {other}\n");
+    std::fs::write(lease.known_hosts(), &known).unwrap();
+    // Without --known-hosts: the file is the one that the ssh configuration names.
+    let told = output(&lease, "trust", &["--yes"]).unwrap();
+    assert_eq!(told.code, Some(3), "{told:?}");
+    assert!(told.stdout.starts_with(&format!("{name}  {address}  CHANGED  ssh-ed25519  SHA256:")), "{told:?}");
+    assert!(told.stderr.contains(&format!("ssh-keygen -R {address} -f ")), "{told:?}");
+    assert_eq!(std::fs::read_to_string(lease.known_hosts()).unwrap(), known);
+
+    std::fs::write(lease.known_hosts(), "").unwrap();
+    let told = output(&lease, "trust", &["--yes"]).unwrap();
+    assert!(told.code == Some(0) && told.stderr.contains("1 key recorded in "), "{told:?}");
+    assert_eq!(output(&lease, "facts", &["--filter", "kernel"]).unwrap().code, Some(0));
+    lease.untouched();
+}

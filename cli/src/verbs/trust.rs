@@ -21,7 +21,7 @@ use crate::{
     config::Config,
     display::{
         page::{Page, Span, meant, plain},
-        text::count,
+        text::{count, line},
     },
     exit::{self, Expected},
     project::Project,
@@ -60,6 +60,15 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         writeln!(err, "{} recorded in {}", count(applied.added, "key"), file.display())?;
     } else if open > 0 {
         writeln!(err, "nothing was recorded")?;
+    }
+    for row in table.rows.iter().filter(|row| matches!(row.state, KeyState::Changed(_))) {
+        let place = place(row);
+        let (name, file) = (shlex::try_quote(&place)?, file.display());
+        writeln!(
+            err,
+            "if the new key of {} is right, forget the old one: ssh-keygen -R {name} -f {file}",
+            line(&place)
+        )?;
     }
     let changed =
         table.rows.iter().any(|r| !matches!(r.state, KeyState::New | KeyState::Additional | KeyState::Known { .. }));
