@@ -49,8 +49,10 @@ fn steady(text: &str) -> String {
     let line = |line: &str| {
         let words: Vec<String> = line.split(' ').map(word).collect();
         let text = words.join(" ");
-        match (text.split_once(" in "), text.split_once(" s: ")) {
-            (Some((before, _)), Some((_, after))) => format!("{before} in 1.0 s: {after}"),
+        match text.split_once(" in ").map(|(before, rest)| (before, rest.split_once(": "))) {
+            Some((hosts, Some((_, after)))) if hosts.ends_with(" hosts") || hosts == "1 host" => {
+                format!("{hosts} in 1.0 s: {after}")
+            }
             _ => text,
         }
     };

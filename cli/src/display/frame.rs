@@ -172,7 +172,7 @@ fn row(host: &str, busy: &Busy, state: Option<&HostState>, now: i64) -> Row {
         (Some((id, _)), 1) => line(name(id)),
         (Some((id, _)), n) => format!("{}, and {} more", line(name(id)), n - 1),
         (None, _) if !running => "connecting".to_owned(),
-        (None, _) if done == 0 => "looking around".to_owned(),
+        (None, _) if done == 0 => "starting".to_owned(),
         (None, _) => String::new(),
     };
     let seconds = seconds(now.saturating_sub(oldest.map_or(busy.since, |(_, since)| *since)));

@@ -40,7 +40,8 @@ impl Ask for Passphrases {
             if attempt > 3 || !console::user_attended_stderr() {
                 return None;
             }
-            let prompt = format!("Passphrase for {}: ", key.display());
+            let again = if attempt > 1 { "That is not it. " } else { "" };
+            let prompt = format!("{again}Passphrase for {}: ", key.display());
             let screen = self.0.clone();
             let asked = tokio::task::spawn_blocking(move || {
                 let mut painter = screen.as_ref().and_then(|screen| screen.lock().ok());
