@@ -28,8 +28,8 @@ pub(crate) struct Cache {
     names: Mutex<HashMap<String, Names>>,
 }
 
-/// A play, what its tasks are known to touch (by address, which the cache keeps alive), and their accounts.
-pub(crate) type OrderKey = (usize, Vec<usize>, Vec<Option<String>>);
+/// A play, its selected tasks, what its tasks are known to touch (by address, which the cache keeps alive), and their accounts.
+pub(crate) type OrderKey = (usize, Vec<bool>, Vec<usize>, Vec<Option<String>>);
 
 /// The variables that a text reads, and whether each may be undefined.
 pub(crate) type Names = Arc<Vec<(Arc<str>, bool)>>;

@@ -141,8 +141,11 @@ impl<'a> Job<'a> {
         found: &mut Diagnostics,
     ) -> Job<'a> {
         let mut started = options.selection.start_at.is_none();
-        let selected: Vec<Vec<bool>> =
-            playbook.plays.iter().map(|play| options.selection.select(play, &mut started)).collect();
+        let selected: Vec<Vec<bool>> = playbook
+            .plays
+            .iter()
+            .map(|play| with_includes(play, options.selection.select(play, &mut started)))
+            .collect();
         let mut targets = Vec::new();
         for play in &playbook.plays {
             let mut hosts = hosts_of(play, fleet, &options, found);
@@ -217,6 +220,7 @@ impl<'a> Job<'a> {
     pub(super) fn ordered(
         &self,
         index: usize,
+        selected: &[bool],
         resolved: &[Arc<Resolved>],
         accounts: &[Option<String>],
     ) -> Arc<Ordered> {
@@ -224,10 +228,10 @@ impl<'a> Job<'a> {
         let count = play.handlers_from;
         let needs_relations = play.edges.own.iter().any(|own| *own);
         // Where nothing is ordered by resources, the order is the same for every host.
-        let mut key = (index, Vec::new(), Vec::new());
+        let mut key = (index, selected.to_vec(), Vec::new(), Vec::new());
         if needs_relations {
-            key.1 = resolved.iter().map(|r| Arc::as_ptr(r) as usize).collect();
-            key.2 = accounts.to_vec();
+            key.2 = resolved.iter().map(|r| Arc::as_ptr(r) as usize).collect();
+            key.3 = accounts.to_vec();
         }
         if let Some(known) = super::cache::lock(&self.cache.ordered).get(&key) {
             return known.clone();
@@ -238,10 +242,18 @@ impl<'a> Job<'a> {
                 Some(super::resources::with_account(relations, accounts[t].as_deref()))
             })
             .collect();
-        let ordered = Arc::new(edges::order(play, &self.selected[index], &relations));
+        let ordered = Arc::new(edges::order(play, selected, &relations));
         super::cache::lock(&self.cache.ordered).insert(key, ordered.clone());
         ordered
     }
+}
+
+/// An include is needed for what it includes.
+fn with_includes(play: &PlayDef, mut selected: Vec<bool>) -> Vec<bool> {
+    for include in &play.includes {
+        selected[include.task] |= include.parts.iter().any(|(_, tasks)| selected[tasks.clone()].contains(&true));
+    }
+    selected
 }
 
 fn hosts_of(play: &PlayDef, fleet: &dyn Fleet, options: &CompileOptions, found: &mut Diagnostics) -> Vec<String> {

@@ -202,6 +202,10 @@ impl Walk<'_> {
                     setters.entry(Arc::from(name.as_str())).or_default().push((at, false));
                 }
             }
+            let names: BTreeSet<&String> = task.proto.choices.values().flat_map(|vars| vars.keys()).collect();
+            for name in names {
+                setters.entry(Arc::from(name.as_str())).or_default().push((at, false));
+            }
         }
         for (at, task) in tasks.iter().enumerate().filter(|(at, _)| self.edges.own[*at]) {
             for name in task.reads.iter().map(|r| &r.name) {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     cache::{Cache, SourceFiles, lock},
+    includes::with_found,
     render::Static,
 };
 use crate::{
@@ -76,7 +77,8 @@ fn items(task: &TaskDef, known: &Static) -> Option<Vec<Map<String, Value>>> {
     Some(out)
 }
 
-fn unrolled(looped: &Loop, over: Value) -> Option<Vec<Value>> {
+/// The items of a loop over this value.
+pub(crate) fn unrolled(looped: &Loop, over: Value) -> Option<Vec<Value>> {
     match over {
         Value::Object(map) if looped.dict => {
             Some(map.into_iter().map(|(key, value)| serde_json::json!({"key": key, "value": value})).collect())
@@ -104,6 +106,14 @@ fn relations(
 ) -> Option<Relations> {
     let module = task.module?;
     let mut all = Relations::default();
+    // What a task touches does not depend on which of several files it takes.
+    let known = &match &task.proto.found {
+        Some(found) => with_found(found, known).unwrap_or_else(|| {
+            let any = found.known.values().next().cloned().unwrap_or_default();
+            known.with(&Map::from_iter([(found.var.clone(), any.into())]))
+        }),
+        None => known.clone(),
+    };
     for item in items(task, known)? {
         let known = &known.with(&item);
         let mut args = IndexMap::new();
@@ -168,6 +178,12 @@ fn files(
         let items = if src.has_template() { items(task, &known)? } else { vec![Map::new()] };
         items.iter().map(|item| known.with(item).arg(src)).collect::<Option<Vec<Arg>>>()
     });
+    // Which of several is taken only the host knows, and what the others read need not be there.
+    let open = names.is_none();
+    let names = names.or_else(|| {
+        let found = task.proto.found.as_ref().map(|found| found.known.values().map(Arg::text).collect());
+        found.or_else(|| (!task.src_choices.is_empty()).then(|| task.src_choices.iter().map(Arg::text).collect()))
+    });
     let Some(names) = names else {
         let problem = Diagnostic::error("dynamic-source", "`src` depends on what only the host knows").at(span, "");
         out.problems.push(problem.help(
@@ -184,7 +200,9 @@ fn files(
             Ok(found) => {
                 out.blobs.extend(found.blobs.iter().cloned());
                 if src.has_template() && is_template(playbook, task) {
+                    let from = out.uses.len();
                     rendered_name(playbook, task, &found, span, out);
+                    out.uses[from..].iter_mut().for_each(|read| read.guarded |= open);
                 }
                 out.files.insert(name.text, found.entries.clone());
             }

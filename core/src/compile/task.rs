@@ -12,6 +12,7 @@ use super::{
     become_user::{self, Account},
     cache::lock,
     edges::Ordered,
+    includes::{self, Narrowed},
     render::Static,
     resources::{Resolved, resolve},
     vars::{self, HostNames},
@@ -81,7 +82,9 @@ impl Building<'_, '_> {
 
     fn play(&mut self, index: usize) {
         let play = &self.job.playbook.plays[index];
-        let selected = &self.job.selected[index];
+        let narrowed = Narrowed::new(play, &self.job.selected[index], |task| self.values(index, task, &task.arg_reads));
+        self.found.extend(narrowed.problems.iter().cloned());
+        let selected = &narrowed.selected;
         if !selected[..play.handlers_from].iter().zip(&play.tasks).any(|(s, t)| *s && !t.barrier) {
             return;
         }
@@ -102,9 +105,9 @@ impl Building<'_, '_> {
             resolved.push(one);
             accounts.push(self.account(index, task));
         }
-        let ordered = self.job.ordered(index, &resolved, &accounts);
+        let ordered = self.job.ordered(index, selected, &resolved, &accounts);
         self.found.extend(ordered.problems.iter().cloned());
-        self.add(index, play, &resolved, accounts, &ordered);
+        self.add(index, &narrowed, &resolved, accounts, &ordered);
         self.reach(play);
     }
 
@@ -159,12 +162,13 @@ impl Building<'_, '_> {
     fn add(
         &mut self,
         index: usize,
-        play: &PlayDef,
+        narrowed: &Narrowed,
         resolved: &[Arc<Resolved>],
         accounts: Vec<Account>,
         ordered: &Ordered,
     ) {
-        let selected = &self.job.selected[index];
+        let play = &self.job.playbook.plays[index];
+        let selected = &narrowed.selected;
         let first = self.plan.tasks.len();
         let base = self.plan.scopes.len();
         let mut ids: Vec<Option<TaskId>> = Vec::with_capacity(play.tasks.len());
@@ -176,6 +180,7 @@ impl Building<'_, '_> {
         for (at, (task, account)) in play.tasks.iter().zip(accounts).enumerate() {
             let Some(id) = ids[at] else { continue };
             let mut out = self.task(index, task, id, base);
+            out.when = narrowed.conditions(&out.when);
             out.files = resolved[at].files.clone();
             for (hash, path, size) in &resolved[at].blobs {
                 self.plan.blobs.insert(hash.clone(), *size);
@@ -225,6 +230,7 @@ impl Building<'_, '_> {
         let mut out = task.proto.clone();
         out.id = id;
         out.scope = task.scope.map(|s| scope_id(base + s));
+        self.narrow_choices(play, task, &mut out);
         let known = self.known(play, task);
         // What cannot be known is kept secret.
         out.no_log = become_user::flag(&task.no_log, &known).unwrap_or(true);
@@ -241,6 +247,20 @@ impl Building<'_, '_> {
             }
         };
         out
+    }
+
+    /// Of the files that an `include_vars` may mean, the one that it does mean, if that is known.
+    fn narrow_choices(&mut self, play: usize, task: &TaskDef, out: &mut Task) {
+        if out.module != "include_vars" || out.r#loop.is_some() {
+            return;
+        }
+        let known = self.values(play, task, &task.arg_reads).and_then(|v| includes::file(task, &Static::new(v)));
+        let Some(name) = known else { return };
+        if out.choices.contains_key(&name) {
+            out.choices.retain(|choice, _| *choice == name);
+        } else if out.when.is_empty() {
+            self.found.push(includes::no_such_file(task, &name));
+        }
     }
 
     /// How the host is reached must be the same in all its plays: there is one connection.

@@ -141,10 +141,12 @@ pub(crate) fn values(
 }
 
 fn is_loop_var(task: &TaskDef, name: &str) -> bool {
-    task.proto
-        .r#loop
-        .as_ref()
-        .is_some_and(|l| l.var == name || l.index_var.as_deref() == Some(name) || magic::LOOP.contains(&name))
+    task.proto.found.as_ref().is_some_and(|found| found.var == name)
+        || task
+            .proto
+            .r#loop
+            .as_ref()
+            .is_some_and(|l| l.var == name || l.index_var.as_deref() == Some(name) || magic::LOOP.contains(&name))
 }
 
 /// Everything that these uses read, each name once.

@@ -4,12 +4,15 @@
 //! printed, saved, compared and sent. Templates in it are text; they are rendered on the host, where facts and registered
 //! results are known.
 
+mod found;
+
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::arg::Arg;
+pub use found::{Found, found_names};
 
 /// A task's number within a host's plan: its index in [`Plan::tasks`], the same in every event about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -248,6 +251,12 @@ pub struct Task {
     pub check_mode: Option<bool>,
     /// The files of the controller that `src` may name: rendered `src` text to what it stands for.
     pub files: BTreeMap<String, Vec<FileRef>>,
+    /// `with_first_found`, or a lookup `first_found` in the arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+    /// What the file of an `include_tasks` or `include_vars` may be called once rendered, and the variables that it brings.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub choices: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// The tasks that come first, and why. Only tasks of the same play.
     pub needs: Vec<Edge>,
     /// `tags:`, its blocks' and roles' included; for display.

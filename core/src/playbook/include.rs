@@ -2,16 +2,23 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use serde_json::Value;
+
 use super::{
     files::below,
     keys::{self, Place},
     loader::{Here, Loader, MAX_DEPTH},
+    model::{Use, VarDef, VarSet},
+    pattern::ANY,
     read::{templated, word},
     role::RoleAsked,
     tasks::Common,
 };
 use crate::{
+    arg::Arg,
+    compile::Static,
     diag::{Diagnostic, Span},
+    template::free_variables,
     yaml::Node,
 };
 
@@ -20,25 +27,47 @@ pub(crate) fn is_include(word: &str) -> bool {
     matches!(word, "import_tasks" | "include_tasks" | "import_role" | "include_role")
 }
 
+/// An import or include as it was written.
+pub(crate) struct Asked<'n> {
+    pub(crate) kind: &'static str,
+    key: &'n Node,
+    value: &'n Node,
+    args: Option<&'n Node>,
+    /// `with_first_found`.
+    pub(crate) first: Option<&'n Node>,
+    pub(crate) control: Option<&'n Node>,
+}
+
+fn kind_of(word: &str) -> &'static str {
+    match keys::short(word) {
+        "import_tasks" => "import_tasks",
+        "include_role" => "include_role",
+        "import_role" => "import_role",
+        _ => "include_tasks",
+    }
+}
+
 impl Loader<'_> {
     /// A task that stands for other tasks. Those of `include_…` are known beforehand as well, so both are read here.
     pub(crate) fn include(&mut self, task: &Node, key: &Node, value: &Node, here: &Here) {
-        let kind = keys::short(word(key));
+        let kind = kind_of(word(key));
+        let mut asked = Asked { kind, key, value, args: None, first: None, control: task.get("loop_control") };
         let mut common = Common::default();
-        let mut args = None;
+        let mut looped = None;
         for (k, v) in self.entries(task, "a task") {
             let name = word(k);
-            if k.span == key.span || common.key(self, k, v) {
+            if k.span == key.span || common.key(self, k, v) || name == "loop_control" {
                 continue;
             }
             if name == "args" {
-                args = Some(v);
-            } else if super::loops::is_loop(name) || name.starts_with("with_") || name == "loop_control" {
-                if name != "loop_control" {
-                    let message = format!("`{kind}` cannot be repeated");
-                    let problem = Diagnostic::error("unsupported", message).at(k.span, "");
-                    self.push(problem.help("put the loop on the tasks themselves"));
-                }
+                asked.args = Some(v);
+            } else if super::loops::is_loop(name) {
+                looped = Some((k, v));
+            } else if name == "with_first_found" {
+                asked.first = Some(v);
+            } else if name.starts_with("with_") {
+                let problem = Diagnostic::error("unsupported", format!("`{kind}` cannot be repeated by `{name}`"));
+                self.push(problem.at(k.span, "").help("write the list itself in `loop`"));
             } else if matches!(name, "register" | "until" | "retries" | "delay" | "changed_when" | "failed_when") {
                 let message = format!("`{kind}` has no result of its own");
                 let problem = Diagnostic::error("unsupported", message).at(k.span, "");
@@ -47,14 +76,65 @@ impl Loader<'_> {
                 self.unknown_key(k, Place::Include);
             }
         }
-        if kind.ends_with("_tasks") {
-            self.include_tasks(kind, value, args, common, here);
-        } else {
-            self.include_role(kind, key, value, args, common, here);
+        match looped {
+            Some((k, v)) => self.repeated(&asked, (k, v), common, here),
+            None => self.included(&asked, common, here),
         }
     }
 
-    fn include_tasks(&mut self, kind: &str, value: &Node, args: Option<&Node>, mut common: Common, here: &Here) {
+    /// An include for every item of a list that is known now.
+    fn repeated(&mut self, asked: &Asked<'_>, (key, list): (&Node, &Node), mut common: Common, here: &Here) {
+        let looped = self.read_loop(key, list, asked.control, &mut common.uses);
+        let known = Static::default().arg(&looped.over).map(|over| over.to_value());
+        // A list within a loop that is a template of its own may come to any number of items.
+        let known = known.or_else(|| match &looped.over {
+            Arg::List(items) if !looped.flatten => Some(items.iter().map(Arg::to_value).collect()),
+            _ => None,
+        });
+        let Some(items) = known.and_then(|over| crate::compile::unrolled(&looped, over)) else {
+            self.gaps.files = true;
+            let problem =
+                Diagnostic::error("template", format!("how often `{}` is repeated depends on variables", asked.kind));
+            self.push(
+                problem.at(list.span, "").help("write the list itself here, or put the loop on the tasks within"),
+            );
+            return;
+        };
+        let outer = self.enter_common(here, common, here.space);
+        for (at, item) in items.into_iter().enumerate() {
+            let mut vars = VarSet::default();
+            let mut uses = Vec::new();
+            self.templates_of(&item, list.span, &mut uses);
+            vars.values.insert(looped.var.clone(), item);
+            vars.defs.insert(Arc::from(looped.var.as_str()), VarDef { uses: Arc::new(uses) });
+            if let Some(index) = &looped.index_var {
+                vars.values.insert(index.clone(), at.into());
+            }
+            let turn = Common { vars, ..Common::default() };
+            let within = self.enter_common(&outer, turn, outer.space);
+            self.included(asked, Common::default(), &within);
+        }
+    }
+
+    /// What the templates in a value read.
+    fn templates_of(&self, value: &Value, span: Span, uses: &mut Vec<Use>) {
+        let mut texts = Vec::new();
+        crate::compile::texts(value, &mut texts);
+        for var in texts.into_iter().flat_map(|text| free_variables(text).unwrap_or_default()) {
+            uses.push(Use { name: Arc::from(var.name), span, guarded: var.guarded });
+        }
+    }
+
+    fn included(&mut self, asked: &Asked<'_>, common: Common, here: &Here) {
+        if asked.kind.ends_with("_tasks") {
+            self.include_tasks(asked, common, here);
+        } else {
+            self.include_role(asked, common, here);
+        }
+    }
+
+    fn include_tasks(&mut self, asked: &Asked<'_>, mut common: Common, here: &Here) {
+        let Asked { kind, value, args, .. } = *asked;
         let mut file = value.as_str().is_some().then_some(value);
         let maps = [value.as_map(), args.and_then(Node::as_map)];
         for (k, v) in maps.into_iter().flatten().flatten() {
@@ -74,11 +154,7 @@ impl Loader<'_> {
         let Some(name) = self.text(node, "the name of a file of tasks") else { return };
         let name = name.strip_prefix("file=").unwrap_or(&name);
         if templated(name) {
-            self.gaps.files = true;
-            let problem = node.error("template", format!("the file of `{kind}` depends on variables"));
-            self.push(
-                problem.help("name each file in a task of its own, with a `when` that says for which hosts it is"),
-            );
+            self.include_one_of(node, name, asked, common, here);
             return;
         }
         let path = self.find_tasks(name, here);
@@ -94,14 +170,19 @@ impl Loader<'_> {
         }
     }
 
-    /// Where Ansible looks for a file of tasks: beside the file that names it, in the role's tasks, in the role, beside the
-    /// playbook.
-    fn find_tasks(&self, name: &str, here: &Here) -> PathBuf {
+    pub(crate) fn task_folders(&self, here: &Here) -> Vec<PathBuf> {
         let mut folders = vec![here.dir.clone()];
         let part = if here.handlers { "handlers" } else { "tasks" };
         folders.extend(here.role.iter().flat_map(|r| [r.path.join(part), r.path.clone()]));
         folders.push(self.play.dir.clone());
-        let paths: Vec<PathBuf> = folders.iter().map(|f| below(f, name)).collect();
+        folders.dedup();
+        folders
+    }
+
+    /// Where Ansible looks for a file of tasks: beside the file that names it, in the role's tasks, in the role, beside the
+    /// playbook.
+    pub(crate) fn find_tasks(&self, name: &str, here: &Here) -> PathBuf {
+        let paths: Vec<PathBuf> = self.task_folders(here).iter().map(|f| below(f, name)).collect();
         paths.iter().find(|p| self.is_file(p)).or(paths.first()).cloned().unwrap_or_default()
     }
 
@@ -132,15 +213,12 @@ impl Loader<'_> {
         self.tasks(&node, &within);
     }
 
-    fn include_role(
-        &mut self,
-        kind: &str,
-        key: &Node,
-        value: &Node,
-        args: Option<&Node>,
-        mut common: Common,
-        here: &Here,
-    ) {
+    fn include_role(&mut self, include: &Asked<'_>, mut common: Common, here: &Here) {
+        let Asked { kind, key, value, args, .. } = *include;
+        if let Some(node) = include.first {
+            let problem = node.error("unsupported", format!("`{kind}` has no `with_first_found`"));
+            self.push(problem.help("name the role"));
+        }
         let mut asked = RoleAsked { again: true, ..RoleAsked::default() };
         let maps = [value.as_map(), args.and_then(Node::as_map)];
         if let Some(text) = value.as_str() {
@@ -164,6 +242,11 @@ impl Loader<'_> {
                     self.push(problem.at(k.span, "").help(format!("it has {known}")));
                 }
             }
+        }
+        if let Some((name, _)) = &mut asked.name
+            && let Some(known) = self.pattern(name, here, &common.vars).filter(|p| !p.contains(ANY))
+        {
+            *name = known;
         }
         if let Some((_, span)) = asked.name.as_ref().filter(|(n, _)| templated(n)) {
             self.gaps.files = true;

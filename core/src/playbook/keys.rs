@@ -119,7 +119,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ),
     ("confirm", "confirmed changes are not supported yet; keep a second way in open and run on one host first"),
     ("include", "`include` is gone from Ansible too: use `import_tasks` for tasks, `import_playbook` for playbooks"),
-    ("include_vars", "use `vars_files` of the play, or `vars/main.yml` of a role"),
     ("add_host", "hosts come from the inventory only; an executable inventory can make them up"),
     ("group_by", "groups come from the inventory only; use `when` with the fact"),
 ];
@@ -133,8 +132,6 @@ const LOOKUP_LOOPS: &[(&str, &str)] = &[
     ("with_sequence", "use `loop: \"{{ range(1, 11) | list }}\"`"),
     ("with_random_choice", "use `{{ list | random }}` in the argument"),
     ("with_indexed_items", "use `loop` with `loop_control: {index_var: NAME}`"),
-    ("with_fileglob", "name the files in a `loop`, or copy the folder"),
-    ("with_first_found", "name the file, with a variable where hosts differ"),
     ("with_filetree", "copy the folder with one `copy` task"),
     ("with_lines", "use a `command` task with `register`, and loop over its `stdout_lines`"),
     ("with_inventory_hostnames", "use `loop: \"{{ groups['GROUP'] }}\"`"),

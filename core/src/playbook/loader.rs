@@ -37,6 +37,8 @@ pub(crate) struct Loader<'a> {
     parsed: HashMap<PathBuf, Option<Arc<Node>>>,
     pub(crate) set_facts: BTreeSet<Arc<str>>,
     pub(crate) gaps: Gaps,
+    /// How many includes were left open so far; each has a result of its own.
+    pub(crate) includes: usize,
     pub(crate) play: Building,
 }
 
@@ -68,6 +70,7 @@ pub(crate) struct Building {
     pub(crate) tasks: Vec<TaskDef>,
     pub(crate) handlers: Vec<TaskDef>,
     pub(crate) registered: BTreeSet<Arc<str>>,
+    pub(crate) includes: Vec<super::include_one_of::Include>,
     /// Roles that were read already, by what would make a second use the same: the conditions around each use, and its tasks.
     pub(crate) roles_done: HashMap<String, Vec<RoleDone>>,
     pub(crate) handlers_of: BTreeSet<PathBuf>,
@@ -122,6 +125,7 @@ impl<'a> Loader<'a> {
             parsed: HashMap::new(),
             set_facts: BTreeSet::new(),
             gaps: Gaps::default(),
+            includes: 0,
             play: Building::default(),
         }
     }
@@ -149,6 +153,21 @@ impl<'a> Loader<'a> {
         let node = self.read_yaml(&path, asked).map(Arc::new);
         self.parsed.insert(path, node.clone());
         node
+    }
+
+    /// As [`Loader::yaml`], but a file that is damaged is none.
+    pub(crate) fn yaml_if_sound(&mut self, path: &Path) -> Option<Arc<Node>> {
+        let (found, gaps) = (std::mem::take(self.found), self.gaps);
+        let node = self.yaml(path, None);
+        let problems = std::mem::replace(self.found, found);
+        if !problems.has_errors() {
+            self.found.extend(problems);
+            return node;
+        }
+        // Whoever means it is told what is wrong with it.
+        self.parsed.remove(&tidy(path));
+        self.gaps = gaps;
+        None
     }
 
     fn read_yaml(&mut self, path: &Path, asked: Option<Span>) -> Option<Node> {

@@ -11,25 +11,32 @@
 mod analysis;
 mod args;
 mod check;
+mod choose;
 mod files;
 mod include;
+mod include_one_of;
+mod include_vars;
 mod keys;
 mod loader;
+mod lookups;
 mod loops;
 pub(crate) mod magic;
 mod model;
 mod module;
+mod pattern;
 mod play;
 mod read;
 mod role;
 mod task;
 mod tasks;
+mod vars_files;
 mod words;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 pub(crate) use analysis::{candidates, diagnostic, template_options};
 pub use files::{FileInfo, FileKind, Files};
+pub(crate) use include_one_of::Include;
 pub use model::{Become, Flag, Order, PlayDef, Playbook, TaskDef};
 pub(crate) use model::{Item, Use, VarSet};
 

@@ -158,6 +158,8 @@ pub struct PlayDef {
     pub(crate) vars: VarSet,
     pub(crate) scopes: Vec<ScopeDef>,
     pub(crate) groups: Vec<Group>,
+    /// Includes of which each host takes one part, outer ones after those within.
+    pub(crate) includes: Vec<super::Include>,
     /// The namespace around each namespace of ids.
     pub(crate) space_parents: Vec<usize>,
     /// What orders its tasks whatever the host.
@@ -216,6 +218,8 @@ pub struct TaskDef {
     pub(crate) src_reads: Vec<crate::compile::Read>,
     /// What `become`, `no_log` and `check_mode` read, if one of them is a template.
     pub(crate) flag_reads: Option<Vec<crate::compile::Read>>,
+    /// The names that `src` may come to, as far as its parts are known.
+    pub(crate) src_choices: Vec<String>,
     /// The folders in which `src` is looked for, without the `files` or `templates` below them; nearest first.
     pub(crate) search: Arc<Vec<PathBuf>>,
     /// All tasks above it come first and all below it later, in any order of the play.

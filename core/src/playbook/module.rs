@@ -38,6 +38,8 @@ pub(crate) struct ModuleUse {
     /// Where each argument's name and value stand.
     pub(crate) spans: HashMap<String, (Span, Span)>,
     pub(crate) uses: Vec<Use>,
+    /// What an include chooses from.
+    pub(crate) choices: super::include_vars::Choices,
 }
 
 /// What `meta:` can say.
@@ -95,7 +97,8 @@ impl Loader<'_> {
     fn unknown_in_task(&self, key: &Node, place: Place, may_be_module: bool) -> Diagnostic {
         let name = word(key);
         let short = keys::short(name);
-        let modules: Vec<&str> = self.registry.iter().map(|m| m.kind()).chain(["meta", "import_tasks"]).collect();
+        let modules: Vec<&str> =
+            self.registry.iter().map(|m| m.kind()).chain(["meta", "import_tasks", "include_vars"]).collect();
         let problem = keys::unknown(key, name, place, &modules);
         if !may_be_module || problem.code != "unknown-key" {
             return problem;
@@ -152,13 +155,11 @@ impl Loader<'_> {
             self.set_facts.insert("packages".into());
         }
         let out = ModuleUse {
-            word: word(key).to_owned(),
-            word_span: key.span,
-            kind: reading.kind,
             module,
             args: reading.args,
             spans: reading.spans,
             uses: reading.uses,
+            ..ModuleUse::plain(reading.kind, word(key), key.span)
         };
         match info {
             Some(info) => self.check_args(&out, &info, reading.wrong.as_deref()),

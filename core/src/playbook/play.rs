@@ -10,7 +10,7 @@ use super::{
     keys::{self, Place},
     loader::{Building, Here, Loader, MAX_DEPTH},
     model::{Become, Group, Inherited, Order, PlayDef, VarSet},
-    read::{templated, word},
+    read::word,
     tasks::Common,
 };
 use crate::{
@@ -138,9 +138,8 @@ impl Loader<'_> {
         let mut vars = imported.vars.clone();
         vars.extend(&common.vars);
         self.play.vars = vars;
-        if let Some(files) = own.vars_files {
-            self.vars_files(files, dir);
-        }
+        let mut search = Here { dir: dir.to_path_buf(), search: Arc::new(vec![dir.to_path_buf()]), ..Here::default() };
+        let open = own.vars_files.map(|files| self.vars_files(files, &search)).unwrap_or_default();
         let span = common.name.as_ref().map_or(hosts_span, |(_, span)| *span);
         let name = common.name.take().map_or_else(|| hosts.clone(), |(name, _)| name);
         let r#become = common.r#become.clone();
@@ -148,12 +147,9 @@ impl Loader<'_> {
         common.uses.extend(imported.uses.iter().cloned());
         common.tags.splice(0..0, imported.tags.iter().cloned());
         let tags = common.tags.clone();
-        let here = Here {
-            dir: dir.to_path_buf(),
-            inherited: common.inherit(&Inherited::default()),
-            search: Arc::new(vec![dir.to_path_buf()]),
-            ..Here::default()
-        };
+        search.inherited = common.inherit(&Inherited::default());
+        let here = search;
+        self.open_vars_files(open, &here);
         self.sections(&own, &here, node.span.head());
         Some(self.finish_play(own, name, span, (hosts, hosts_span), r#become, tags))
     }
@@ -259,40 +255,6 @@ impl Loader<'_> {
         }
     }
 
-    fn vars_files(&mut self, list: &Node, dir: &Path) {
-        for item in self.items(list, "a list of files") {
-            let one = std::slice::from_ref(item);
-            let names: Vec<(String, Span)> = item
-                .as_seq()
-                .unwrap_or(one)
-                .iter()
-                .filter_map(|n| self.text(n, "a file's name").map(|t| (t, n.span)))
-                .collect();
-            if let Some((name, span)) = names.iter().find(|(n, _)| templated(n)) {
-                let problem = Diagnostic::error("template", format!("the name `{name}` in `vars_files` is a template"));
-                let problem = problem.at(*span, "not known before a host is contacted");
-                self.push(
-                    problem.help("put what differs between hosts into `group_vars/` and `host_vars/` of the inventory"),
-                );
-                continue;
-            }
-            // A list within the list: the first that exists.
-            let paths: Vec<(PathBuf, Span)> = names
-                .iter()
-                .map(|(n, s)| {
-                    let beside = below(dir, n);
-                    let in_vars = below(&dir.join("vars"), n);
-                    (if !self.is_file(&beside) && self.is_file(&in_vars) { in_vars } else { beside }, *s)
-                })
-                .collect();
-            let Some((path, span)) = paths.iter().find(|(p, _)| self.is_file(p)).or(paths.first()) else { continue };
-            if let Some(node) = self.yaml(path, Some(*span)) {
-                let vars = self.vars(&node);
-                self.play.vars.extend(&vars);
-            }
-        }
-    }
-
     /// The sections in Ansible's order. Handlers are owed at the end of each.
     fn sections(&mut self, own: &Keys<'_>, here: &Here, at: Span) {
         if let Some(list) = own.pre_tasks {
@@ -336,6 +298,7 @@ impl Loader<'_> {
             drop_flushes(&mut building);
         }
         let role_vars = std::mem::take(&mut building.role_vars);
+        super::vars_files::hide(&mut building.tasks, &role_vars);
         building.vars.extend(&role_vars);
         building.vars.set("playbook_dir", self.files.absolute(&building.dir).display().to_string().into());
         building.vars.set("ansible_play_name", name.clone().into());
@@ -363,6 +326,7 @@ impl Loader<'_> {
             vars: building.vars,
             scopes: building.scopes,
             groups: building.groups,
+            includes: building.includes,
             space_parents: building.space_parents,
             registered,
             edges: crate::compile::StaticEdges::default(),
@@ -397,13 +361,20 @@ fn settle_defaults(building: &mut Building) {
 }
 
 fn drop_flushes(building: &mut Building) {
-    let Building { tasks, groups, .. } = building;
+    let Building { tasks, groups, includes, .. } = building;
     let keep: Vec<bool> = tasks.iter().map(|t| !(t.module.is_none() && t.proto.name == "flush handlers")).collect();
     let mut renumbered = Vec::with_capacity(keep.len());
     let mut next = 0;
     for kept in &keep {
         renumbered.push(next);
         next += usize::from(*kept);
+    }
+    renumbered.push(next);
+    for include in includes {
+        include.task = renumbered[include.task];
+        for (_, range) in &mut include.parts {
+            *range = renumbered[range.start]..renumbered[range.end];
+        }
     }
     for group in groups {
         group.items.retain(|i| !matches!(i, super::model::Item::Task(t) if !keep[*t]));

@@ -1,10 +1,12 @@
 //! One task.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
+    choose::Terms,
     keys::{self, Place},
     loader::{Here, Loader},
+    lookups::{self, FOUND},
     model::{Flag, Item, TaskDef, Use},
     module::ModuleUse,
     read::{is_identifier, word},
@@ -19,9 +21,12 @@ use crate::{
 
 /// The keys that only tasks and handlers have.
 #[derive(Default)]
-struct Own {
+pub(crate) struct Own {
     args: Option<Node>,
     looped: Option<(plan::Loop, Span)>,
+    /// `with_first_found` or `with_fileglob`, which are read once the task's variables are.
+    files: Option<Node>,
+    found: Option<plan::Found>,
     register: Option<String>,
     changed_when: Option<Vec<Expr>>,
     failed_when: Option<Vec<Expr>>,
@@ -32,6 +37,16 @@ struct Own {
 }
 
 impl Own {
+    /// Nothing but a result, and files that are looked for.
+    pub(crate) fn registering(result: String, found: Option<plan::Found>) -> Own {
+        Own { found, register: Some(result), ..Own::default() }
+    }
+
+    /// Nothing but files that are looked for.
+    pub(crate) fn finding(found: plan::Found) -> Own {
+        Own { found: Some(found), ..Own::default() }
+    }
+
     fn retry(&self) -> Option<Retry> {
         let asked = !self.until.is_empty() || self.retries.is_some();
         asked.then(|| Retry {
@@ -46,6 +61,9 @@ impl Loader<'_> {
     /// A task or handler with its module.
     pub(crate) fn task(&mut self, node: &Node, here: &Here) {
         let place = if here.handlers { Place::Handler } else { Place::Task };
+        let is_module = |word: &str| keys::short(word) == "include_vars" || self.registry.find(word).is_some();
+        let lifted = lookups::lift(node, is_module);
+        let node = lifted.as_ref().map_or(node, |lifted| &lifted.task);
         let mut common = Common::default();
         let mut own = Own::default();
         let mut modules: Vec<(&Node, &Node)> = Vec::new();
@@ -61,7 +79,6 @@ impl Loader<'_> {
                 || (name.starts_with("with_") && self.registry.find(name).is_none())
             {
                 refused |= keys::alternative(name).is_some();
-                self.gaps.names |= keys::short(name) == "include_vars";
                 if name.starts_with("with_") {
                     own.looped = Some((self.refused_loop(control), value.span));
                 }
@@ -70,17 +87,63 @@ impl Loader<'_> {
                 modules.push((key, value));
             }
         }
+        self.files_of_task(&mut own, &mut common, control, lifted.as_ref(), &modules, here);
         self.check_own(node, &own);
-        let uses = std::mem::take(&mut common.uses);
+        let mut uses = std::mem::take(&mut common.uses);
         if modules.is_empty() && refused {
             self.gaps.tasks = true;
             return;
         }
-        let Some(module) = self.pick_module(node, &modules, own.args.as_ref(), place) else {
+        let module = match modules.as_slice() {
+            [(key, value)] if keys::short(word(key)) == "include_vars" => {
+                let found = own.found.as_ref();
+                self.include_vars((key, value), own.args.as_ref(), found, here, &common.vars, &mut uses)
+            }
+            _ => self.pick_module(node, &modules, own.args.as_ref(), place),
+        };
+        let Some(module) = module else {
             self.gaps.tasks = true;
             return;
         };
         self.finish(node, here, common, own, module, uses);
+    }
+
+    /// Looks for the files of `first_found` and `fileglob`.
+    fn files_of_task(
+        &mut self,
+        own: &mut Own,
+        common: &mut Common,
+        control: Option<&Node>,
+        lifted: Option<&lookups::Lifted>,
+        modules: &[(&Node, &Node)],
+        here: &Here,
+    ) {
+        // The folders are those of Ansible's lookup.
+        let action = modules.first().map_or("", |(key, _)| keys::short(word(key)));
+        let folder = ["template", "var"].into_iter().find(|part| action.contains(part)).unwrap_or("file");
+        let var = self.refused_loop(control).var;
+        let terms = match (own.files.take(), lifted) {
+            (Some(node), _) if own.looped.is_none() => Some((Terms::listed(self, &node, &mut common.uses), var)),
+            (Some(node), _) => {
+                let one = std::slice::from_ref(&node);
+                let items = self.globbed(node.as_seq().unwrap_or(one), here, &common.vars);
+                own.looped.iter_mut().for_each(|(looped, _)| looped.over = items.clone());
+                None
+            }
+            (None, Some(lifted)) => {
+                let var = if lifted.looped { var } else { FOUND.to_owned() };
+                Some((Terms::of_call(self, &lifted.at, lifted.call.clone(), &mut common.uses), var))
+            }
+            (None, None) => None,
+        };
+        let Some((terms, var)) = terms else { return };
+        let span = terms.span;
+        let found = self.found(terms, &var, &format!("{folder}s"), here, &common.vars);
+        if found.known.is_empty() && !found.skip && common.when.is_empty() && here.inherited.when.is_empty() {
+            let problem = Diagnostic::error("missing-file", "none of these files exists").at(span, "");
+            self.push(problem.help("add `skip: true` if that is meant"));
+        }
+        own.found = Some(found);
     }
 
     /// Reads a key that only tasks have; `false` if it is none.
@@ -112,6 +175,15 @@ impl Loader<'_> {
             "listen" if here.handlers => {
                 own.listen = self.words(value, "a topic", false).into_iter().map(|(t, _)| t).collect();
             }
+            "with_first_found" => own.files = Some(value.clone()),
+            "with_fileglob" => {
+                own.looped = Some((self.refused_loop(control), value.span));
+                own.files = Some(value.clone());
+            }
+            "loop" if let Some(patterns) = lookups::fileglob(value) => {
+                own.looped = Some((self.refused_loop(control), value.span));
+                own.files = Some(Node { kind: crate::yaml::Kind::Seq(patterns), ..value.clone() });
+            }
             _ if super::loops::is_loop(name) => {
                 if own.looped.is_some() {
                     self.push(key.error("two-loops", format!("a second loop (`{name}`) in one task")));
@@ -136,6 +208,7 @@ impl Loader<'_> {
 
     fn check_own(&mut self, node: &Node, own: &Own) {
         if own.looped.is_none()
+            && own.found.is_none()
             && let Some((key, _)) = node.entry("loop_control")
         {
             let problem = Diagnostic::error("loop-control", "`loop_control` without a loop");
@@ -150,7 +223,7 @@ impl Loader<'_> {
         }
     }
 
-    fn finish(
+    pub(crate) fn finish(
         &mut self,
         node: &Node,
         here: &Here,
@@ -160,6 +233,7 @@ impl Loader<'_> {
         mut uses: Vec<Use>,
     ) {
         let vars = std::mem::take(&mut common.vars);
+        let src_choices = self.src_choices(&module, here, &vars);
         let scope = if vars.values.is_empty() { here.scope } else { Some(self.scope(here, vars)) };
         let all = common.inherit(&here.inherited);
         let (id, needs) = (common.id.take(), common.needs.take());
@@ -196,6 +270,8 @@ impl Loader<'_> {
             environment: all.environment,
             check_mode: None,
             files: std::collections::BTreeMap::new(),
+            found: own.found,
+            choices: module.choices,
             needs: Vec::new(),
             tags: all.tags,
         };
@@ -221,6 +297,7 @@ impl Loader<'_> {
             arg_reads: Vec::new(),
             src_reads: Vec::new(),
             flag_reads: None,
+            src_choices,
             search: here.search.clone(),
             barrier,
         };
@@ -239,15 +316,7 @@ impl Loader<'_> {
 
     /// Adds `meta: flush_handlers` between the sections of a play.
     pub(crate) fn flush(&mut self, at: Span, here: &Here) {
-        let module = ModuleUse {
-            word: "flush handlers".into(),
-            word_span: at,
-            kind: "meta",
-            module: None,
-            args: [("cmd".to_owned(), Arg::text("flush_handlers"))].into_iter().collect(),
-            spans: HashMap::new(),
-            uses: Vec::new(),
-        };
+        let module = ModuleUse::plain("meta", "flush handlers", at).with("cmd", Arg::text("flush_handlers"));
         let node = Node::null(at);
         let common = Common { tags: vec!["always".into()], ..Common::default() };
         self.finish(&node, here, common, Own::default(), module, Vec::new());

@@ -22,6 +22,7 @@ mod eval;
 mod filters;
 mod free;
 mod ir;
+mod lookup_call;
 mod lower;
 mod methods;
 mod pattern;
@@ -45,6 +46,7 @@ pub use check::{TextKind, check_syntax};
 pub use data::{Data, TaskRef, Trust};
 pub use error::{ErrorKind, TemplateError};
 pub use free::{FreeVar, defined_when_true, free_variables, free_variables_of_expression, free_variables_of_file};
+pub use lookup_call::{LookupCall, lookup_call};
 pub use pattern::{Pattern, escape_pattern};
 pub use vars::Vars;
 

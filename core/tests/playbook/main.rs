@@ -5,6 +5,7 @@
 
 mod disk;
 mod fuzz;
+mod includes;
 mod modules;
 mod order;
 mod plans;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::{
     HostRef, Run,
     args::{self, Unrendered},
+    include,
     results::Done,
     task::{Verdict, condition, template_failure, with_result},
     vars,
@@ -32,6 +33,9 @@ pub(crate) struct Context<'a> {
 /// Runs one item whose condition holds.
 pub(crate) fn run(context: &Context<'_>) -> Done {
     let Context { run, task, vars, .. } = context;
+    if include::is_include(task) {
+        return include::run(context);
+    }
     let Some(module) = run.registry.find(&task.module) else {
         return failed(task, Failure::new(format!("this helper has no module {:?}", task.module)));
     };
@@ -217,6 +221,14 @@ fn set_facts(context: &Context<'_>, because: &Because) -> Done {
     }
     let outcome = Outcome::Skipped { reason: SkipReason::Unknown { because: because.clone() } };
     Done::without_value(task.id, TaskReport::of(outcome))
+}
+
+/// Facts of a task that may or may not set them: none has a value that is known.
+pub(crate) fn forget_facts(run: &Run<'_>, task: &Task, vars: &Vars, because: &Because) {
+    let Arg::Map(map) = &task.args else { return };
+    for name in map.keys().filter_map(|key| args::name(run, key, vars).ok()) {
+        run.runtime.lock().expect("no thread panics while it holds the runtime").set(&name, vars::unknown(because));
+    }
 }
 
 /// What it reads is not known.

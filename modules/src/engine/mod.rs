@@ -12,6 +12,7 @@
 
 mod args;
 mod handlers;
+mod include;
 mod item;
 mod play;
 mod results;

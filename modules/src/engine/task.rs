@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Run,
+    include::{self, NotFound},
     item::{self, Context},
     results::{self, Done},
     vars,
@@ -180,8 +181,25 @@ pub(crate) fn together(outcomes: Vec<Outcome>) -> Outcome {
     worst
 }
 
-/// One item, or the task if it has no loop: condition, then retries.
+/// One item, or the task if it has no loop: the file that it is about, condition, then retries.
 fn once(run: &Run<'_>, task: &Task, vars: &Vars) -> Done {
+    let with_file = task.found.as_ref().map(|found| include::with_found(run, found, vars)).transpose();
+    let vars = &match with_file {
+        Ok(with_file) => with_file.unwrap_or_else(|| vars.clone()),
+        Err(why) => {
+            if let verdict @ Verdict::No(_) = condition(run, &task.when, vars) {
+                return verdict.into_done(task);
+            }
+            return match why {
+                NotFound::Skip => {
+                    let reason = SkipReason::Guard { found: "none of the files is there".into() };
+                    not_included(task, Outcome::Skipped { reason })
+                }
+                NotFound::Failed(failure) => not_included(task, Outcome::Failed { failure }),
+                NotFound::Unknown(because) => unknown(run, task, vars, because),
+            };
+        }
+    };
     match condition(run, &task.when, vars) {
         Verdict::Yes => {}
         Verdict::Unknown(because) => return unknown(run, task, vars, because),
@@ -231,8 +249,23 @@ pub(crate) fn with_result(task: &Task, vars: &Vars, result: &Data) -> Vars {
     }
 }
 
+/// A task that does nothing; an include says that it took no file.
+fn not_included(task: &Task, outcome: Outcome) -> Done {
+    let mut data = Map::new();
+    if include::is_include(task) {
+        data.insert("file".into(), "".into());
+    }
+    Done::of(task.id, TaskReport::of(outcome), data)
+}
+
 /// A task that cannot be decided: what it would touch is unknown from here on.
 fn unknown(run: &Run<'_>, task: &Task, vars: &Vars, because: Because) -> Done {
+    if include::is_include(task) {
+        return include::unknown(run, task, &because);
+    }
+    if task.module == "set_fact" {
+        item::forget_facts(run, task, vars, &because);
+    }
     item::note_relations(run, task, vars, &because);
     Done::of(task.id, TaskReport::of(Outcome::MayChange { because }), Map::new())
 }
@@ -253,7 +286,7 @@ impl Verdict {
             Verdict::Unknown(because) => Outcome::MayChange { because },
             Verdict::Error(failure) => Outcome::Failed { failure },
         };
-        Done::of(task.id, TaskReport::of(outcome), Map::new())
+        not_included(task, outcome)
     }
 }
 

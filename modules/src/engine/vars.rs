@@ -1,7 +1,7 @@
 //! The variables that a task sees, and what the run adds to them.
 //!
 //! From the weakest to the strongest, as Ansible documents its precedence: role defaults, inventory, facts, play and role
-//! variables, block and task variables, registered results and set facts, loop variables, `-e`.
+//! variables, block and task variables, `include_vars`, registered results and set facts, loop variables, `-e`.
 
 use indexmap::IndexMap;
 use rectify_core::{
@@ -18,13 +18,37 @@ use super::Run;
 pub(crate) struct Runtime {
     /// Registered results and set facts, by name.
     made: IndexMap<String, Data>,
+    /// The variables of `include_vars`.
+    included: IndexMap<String, Data>,
+    /// The variables of `vars_files` whose names depend on the host, for the play that runs.
+    of_play: IndexMap<String, Data>,
     /// Facts with Ansible's names, as far as they are known.
     facts: Option<Map<String, Value>>,
     /// Whether all of them were gathered.
     gathered: bool,
 }
 
+/// How strong the variables of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// As those of the play, and until it ends.
+    Play,
+    /// Above those of tasks, for the rest of the run.
+    Host,
+}
+
 impl Runtime {
+    /// Takes a variable of a file.
+    pub(crate) fn include(&mut self, name: &str, value: Data, level: Level) {
+        let into = if level == Level::Play { &mut self.of_play } else { &mut self.included };
+        into.insert(name.to_owned(), value);
+    }
+
+    /// A play begins: what the one before it had for itself is gone.
+    pub(crate) fn begin_play(&mut self) {
+        self.of_play.clear();
+    }
+
     pub(crate) fn set(&mut self, name: &str, value: Data) {
         self.made.insert(name.to_owned(), value);
     }
@@ -58,14 +82,15 @@ pub(crate) fn of_task(run: &Run<'_>, play: &Play, task: &Task) -> Vars {
             .with_plain(&top_level(facts))
             .with_plain(&Map::from_iter([("ansible_facts".to_owned(), Value::Object(facts.clone()))]));
     }
-    vars = vars.with(&play.vars);
+    vars = with_all(vars.with(&play.vars), &runtime.of_play);
     for scope in scopes(run, task.scope) {
         vars = vars.with(&run.plan.scopes[scope.0 as usize].vars);
     }
-    for (name, value) in &runtime.made {
-        vars = vars.with_data(name, value.clone());
-    }
-    vars.with(&run.plan.extra_vars)
+    with_all(with_all(vars, &runtime.included), &runtime.made).with(&run.plan.extra_vars)
+}
+
+fn with_all(vars: Vars, more: &IndexMap<String, Data>) -> Vars {
+    more.iter().fold(vars, |vars, (name, value)| vars.with_data(name, value.clone()))
 }
 
 fn scopes(run: &Run<'_>, mut at: Option<ScopeId>) -> Vec<ScopeId> {
