@@ -55,8 +55,14 @@ fn reports(tasks: &[Value]) -> Vec<TaskReport> {
 
 /// Runs the tasks as one play on a host, in this mode.
 fn play(fake: &Fake, mode: &str, tasks: &[Value]) -> Vec<TaskReport> {
+    let (reports, _) = in_blocks(fake, mode, &json!([]), tasks);
+    reports
+}
+
+/// The same with blocks, and with what was taken back.
+fn in_blocks(fake: &Fake, mode: &str, blocks: &Value, tasks: &[Value]) -> (Vec<TaskReport>, Vec<TaskId>) {
     let plan: Plan = serde_json::from_value(json!({
-        "run": "r", "host": "h", "mode": mode, "inventory_vars": {}, "extra_vars": {}, "scopes": [], "blobs": {},
+        "run": "r", "host": "h", "mode": mode, "inventory_vars": {}, "extra_vars": {}, "scopes": [], "blobs": {}, "blocks": blocks,
         "plays": [{
             "name": "play", "origin": { "file": "p.yml", "line": 1, "column": 1 }, "first": 0, "count": tasks.len(),
             "defaults": {}, "vars": {}, "gather_facts": false,
@@ -65,11 +71,11 @@ fn play(fake: &Fake, mode: &str, tasks: &[Value]) -> Vec<TaskReport> {
         "options": { "parallel": 4, "diff": true, "diff_limit": 1_048_576, "verbose": 0 },
     }))
     .unwrap();
-    let seen = Mutex::new(Vec::new());
-    let emit = |event| {
-        if let HostEvent::TaskFinished { task, report } = event {
-            seen.lock().unwrap().push((task, *report));
-        }
+    let (seen, taken_back) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let emit = |event| match event {
+        HostEvent::TaskFinished { task, report } => seen.lock().unwrap().push((task, *report)),
+        HostEvent::RolledBack { tasks, .. } => taken_back.lock().unwrap().extend(tasks),
+        _ => {}
     };
     match plan.mode {
         Mode::Apply => run(&plan, REGISTRY, &ApplyStage::new(fake), &Cancel::default(), &emit),
@@ -81,7 +87,7 @@ fn play(fake: &Fake, mode: &str, tasks: &[Value]) -> Vec<TaskReport> {
     seen.sort_by_key(|(id, _)| *id);
     let ids: Vec<u32> = seen.iter().map(|(id, _)| id.0).collect();
     assert_eq!(ids, (0..u32::try_from(tasks.len()).unwrap()).collect::<Vec<_>>(), "every task finishes once");
-    seen.into_iter().map(|(_, report)| report).collect()
+    (seen.into_iter().map(|(_, report)| report).collect(), taken_back.into_inner().unwrap())
 }
 
 fn outcomes(tasks: &[Value]) -> Vec<Outcome> {
@@ -322,4 +328,159 @@ fn a_fact_that_a_check_may_set_has_no_value() {
         ],
     );
     assert!(matches!(&all[2].outcome, Outcome::MayChange { .. }), "{:?}", all[2]);
+}
+
+/// A task in a part of a block.
+fn placed(id: u32, module: &str, args: &Value, block: u32, section: &str, needs: &[u32]) -> Value {
+    let needs: Vec<Value> = needs.iter().map(|on| json!({ "on": on, "why": "listed" })).collect();
+    let place = json!({ "block": block, "section": section });
+    task(id, module, args, &json!({ "place": place, "needs": needs }))
+}
+
+fn debug(id: u32, block: u32, section: &str, needs: &[u32]) -> Value {
+    placed(id, "debug", &json!({ "msg": "x" }), block, section, needs)
+}
+
+fn fail(id: u32, block: u32, section: &str, needs: &[u32]) -> Value {
+    placed(id, "fail", &json!({ "msg": format!("no {id}") }), block, section, needs)
+}
+
+fn blocks(fake: &Fake, mode: &str, blocks: &Value, tasks: &[Value]) -> Vec<TaskReport> {
+    in_blocks(fake, mode, blocks, tasks).0
+}
+
+fn after(root: u32) -> Outcome {
+    Outcome::Skipped { reason: SkipReason::Dependency { task: TaskId(root) } }
+}
+
+fn spared() -> Outcome {
+    Outcome::Skipped { reason: SkipReason::NothingFailed }
+}
+
+fn outcomes_of(reports: &[TaskReport]) -> Vec<Outcome> {
+    reports.iter().map(|report| report.outcome.clone()).collect()
+}
+
+#[test]
+fn a_rescue_runs_if_its_block_failed_and_what_follows_goes_on() {
+    let one = json!([{ "within": null }]);
+    let told = json!({ "that": ["ansible_failed_result.msg == 'no 0'", "ansible_failed_task.name == 'task 0'", "ansible_failed_task.action == 'fail'"] });
+    let all = blocks(
+        &Fake::debian(),
+        "apply",
+        &one,
+        &[
+            fail(0, 0, "body", &[]),
+            debug(1, 0, "body", &[0]),
+            placed(2, "assert", &told, 0, "rescue", &[1]),
+            debug(3, 0, "rescue", &[2]),
+            debug(4, 0, "always", &[3]),
+            task(5, "debug", &json!({ "msg": "after" }), &json!({})),
+        ],
+    );
+    assert!(all[0].rescued && matches!(all[0].outcome, Outcome::Failed { .. }));
+    let rest = vec![after(0), Outcome::Unchanged, Outcome::Unchanged, Outcome::Unchanged, Outcome::Unchanged];
+    assert_eq!(outcomes_of(&all[1..]), rest);
+}
+
+#[test]
+fn a_rescue_is_spared_where_nothing_failed_and_always_runs() {
+    let one = json!([{ "within": null }]);
+    let all = blocks(
+        &Fake::debian(),
+        "apply",
+        &one,
+        &[
+            debug(0, 0, "body", &[]),
+            fail(1, 0, "rescue", &[0]),
+            fail(2, 0, "rescue", &[1]),
+            debug(3, 0, "always", &[0, 2]),
+            task(4, "debug", &json!({ "msg": "after" }), &json!({})),
+        ],
+    );
+    assert_eq!(outcomes_of(&all), [Outcome::Unchanged, spared(), spared(), Outcome::Unchanged, Outcome::Unchanged]);
+}
+
+#[test]
+fn always_runs_after_a_failure_and_what_follows_the_block_does_not() {
+    let one = json!([{ "within": null }]);
+    let all = blocks(
+        &Fake::debian(),
+        "apply",
+        &one,
+        &[
+            fail(0, 0, "body", &[]),
+            debug(1, 0, "always", &[0]),
+            debug(2, 0, "always", &[1]),
+            task(3, "debug", &json!({ "msg": "after" }), &json!({})),
+        ],
+    );
+    assert!(!all[0].rescued, "nothing rescues it");
+    assert_eq!(outcomes_of(&all[1..]), [Outcome::Unchanged, Outcome::Unchanged, after(0)]);
+}
+
+#[test]
+fn a_rescue_that_fails_is_a_failure_of_the_block_and_may_be_rescued_by_the_one_around_it() {
+    let nested = json!([{ "within": null }, { "within": { "block": 0, "section": "body" } }]);
+    let inner = [
+        fail(0, 1, "body", &[]),
+        fail(1, 1, "rescue", &[0]),
+        debug(2, 1, "always", &[1]),
+        debug(3, 0, "body", &[2]),
+        debug(4, 0, "rescue", &[3]),
+        task(5, "debug", &json!({ "msg": "after" }), &json!({})),
+    ];
+    let all = blocks(&Fake::debian(), "apply", &nested, &inner);
+    assert!(all[0].rescued && all[1].rescued);
+    assert_eq!(outcomes_of(&all[2..4]), [Outcome::Unchanged, after(0)]);
+    assert_eq!(outcomes_of(&all[4..]), [Outcome::Unchanged, Outcome::Unchanged]);
+    // Without the rescue around it, the second failure is the host's.
+    let alone = blocks(&Fake::debian(), "apply", &json!([{ "within": null }, { "within": null }]), &inner[..3]);
+    assert!(alone[0].rescued && !alone[1].rescued && alone[2].outcome == Outcome::Unchanged);
+}
+
+#[test]
+fn a_failure_outside_of_a_block_skips_all_of_it() {
+    let one = json!([{ "within": null }]);
+    let all = blocks(
+        &Fake::debian(),
+        "apply",
+        &one,
+        &[
+            task(0, "fail", &json!({}), &json!({})),
+            debug(1, 0, "body", &[0]),
+            debug(2, 0, "rescue", &[1]),
+            debug(3, 0, "always", &[2]),
+        ],
+    );
+    assert_eq!(outcomes_of(&all[1..]), [after(0), after(0), after(0)]);
+}
+
+#[test]
+fn in_a_check_a_rescue_may_run_only_where_the_rehearsal_could_not_know() {
+    let one = json!([{ "within": null }]);
+    let file = |id: u32, section: &str, needs: &[u32]| {
+        placed(id, "copy", &json!({ "dest": format!("/etc/{id}"), "content": "x" }), 0, section, needs)
+    };
+    let known = blocks(&Fake::debian(), "check", &one, &[file(0, "body", &[]), file(1, "rescue", &[0])]);
+    assert_eq!(outcomes_of(&known), [Outcome::WouldChange, spared()]);
+    let told = json!({ "dest": "/etc/1", "content": "{{ ansible_failed_result.msg }}" });
+    let open = blocks(
+        &Fake::debian(),
+        "check",
+        &one,
+        &[
+            placed(0, "command", &json!({ "cmd": "deploy" }), 0, "body", &[]),
+            placed(1, "copy", &told, 0, "rescue", &[0]),
+            file(2, "always", &[1]),
+            task(3, "copy", &json!({ "dest": "/etc/1", "content": "y" }), &json!({})),
+        ],
+    );
+    let because = |report: &TaskReport| match &report.outcome {
+        Outcome::MayChange { because } => because.as_slice().to_vec(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(open[0].outcome, Outcome::WouldChange);
+    assert_eq!((because(&open[1]), because(&open[3])), (vec![TaskId(0)], vec![TaskId(0)]));
+    assert_eq!(open[2].outcome, Outcome::WouldChange);
 }

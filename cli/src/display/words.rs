@@ -19,6 +19,7 @@ pub(crate) fn status(status: Status) -> &'static str {
         Status::Skipped => "skipped",
         Status::Failed => "failed",
         Status::NotConverged => "not converged",
+        Status::RolledBack => "rolled back",
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn meaning(status: Status) -> Meaning {
         Status::MayChange => Meaning::Unsure,
         Status::Finding => Meaning::Finding,
         Status::Skipped => Meaning::Skipped,
-        Status::Failed | Status::NotConverged => Meaning::Failed,
+        Status::Failed | Status::NotConverged | Status::RolledBack => Meaning::Failed,
     }
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn reason(reason: &SkipReason, tasks: &dyn Fn(&[TaskId]) -> String) -
             )
         }
         SkipReason::Dependency { task } => format!("it comes after {}, which failed", tasks(&[*task])),
+        SkipReason::NothingFailed => "nothing in its block failed".into(),
         SkipReason::Ended => "the play was ended".into(),
         SkipReason::Interrupted => "interrupted".into(),
     }

@@ -53,11 +53,12 @@ pub(crate) fn order(play: &PlayDef, selected: &[bool], relations: &[Option<Relat
 fn strongest(edges: &mut Vec<Before>) {
     let rank = |why: &Reason| match why {
         Reason::Declared => 0,
-        Reason::Register(_) => 1,
-        Reason::Variable(_) => 2,
-        Reason::Resource(_) => 3,
-        Reason::Barrier => 4,
-        Reason::Listed => 5,
+        Reason::Rescue | Reason::Always => 1,
+        Reason::Register(_) => 2,
+        Reason::Variable(_) => 3,
+        Reason::Resource(_) => 4,
+        Reason::Barrier => 5,
+        Reason::Listed => 6,
     };
     edges.sort_by_key(|(on, why)| (*on, rank(why)));
     edges.dedup_by_key(|(on, _)| *on);

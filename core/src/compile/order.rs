@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     diag::{Diagnostic, Diagnostics, Span, did_you_mean},
-    plan::Reason,
+    plan::{Reason, Section},
     playbook::{Item, Order, PlayDef},
 };
 
@@ -53,6 +53,10 @@ impl Walk<'_> {
     /// tasks that what comes after the sequence follows.
     fn sequence(&mut self, group: usize, open: &[usize], extra: &[Before]) -> Vec<usize> {
         let mut open = open.to_vec();
+        let is_section = |item: &Item| matches!(item, Item::Group(part) if self.play.groups[*part].section.is_some());
+        if self.play.groups[group].items.first().is_some_and(is_section) {
+            return self.sections(group, &open, extra);
+        }
         for item in &self.play.groups[group].items {
             match *item {
                 Item::Task(task) => self.task(task, &mut open, extra),
@@ -98,6 +102,31 @@ impl Walk<'_> {
         let ends = self.sequence(group, &[], &inner);
         self.close(open, &ends);
         open.extend(ends);
+    }
+
+    /// The parts of a block: the tasks of a later one wait for all of the earlier ones, and run however those went or because they failed.
+    fn sections(&mut self, group: usize, open: &[usize], extra: &[Before]) -> Vec<usize> {
+        let mut open = open.to_vec();
+        let mut earlier: Vec<usize> = Vec::new();
+        for at in 0..self.play.groups[group].items.len() {
+            let Item::Group(part) = self.play.groups[group].items[at] else { continue };
+            let why = match self.play.groups[part].section {
+                Some(Section::Rescue) => Reason::Rescue,
+                Some(Section::Always) => Reason::Always,
+                Some(Section::Body) | None => Reason::Listed,
+            };
+            if earlier.is_empty() {
+                open = self.sequence(part, &open, extra);
+            } else {
+                let mut before = extra.to_vec();
+                before.extend(earlier.iter().map(|task| (*task, why.clone())));
+                let ends = self.sequence(part, &[], &before);
+                self.close(&mut open, &ends);
+                open.extend(ends);
+            }
+            earlier.extend(self.members(part));
+        }
+        open
     }
 
     /// Takes out of `open` what comes before `tasks` anyway.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
-    plan::{self, Edge, Plan, Scope, ScopeId, Task, TaskId},
+    plan::{self, BlockId, Edge, Place, Plan, Scope, ScopeId, Task, TaskId},
     playbook::{Flag, PlayDef, TaskDef, magic},
 };
 
@@ -53,6 +53,7 @@ impl Job<'_> {
             plays: Vec::new(),
             tasks: Vec::new(),
             scopes: Vec::new(),
+            blocks: Vec::new(),
             blobs: BTreeMap::new(),
             options: self.options.options.clone(),
         };
@@ -171,6 +172,9 @@ impl Building<'_, '_> {
         let selected = &narrowed.selected;
         let first = self.plan.tasks.len();
         let base = self.plan.scopes.len();
+        let blocks = self.plan.blocks.len();
+        let place = |(block, section): (usize, plan::Section)| Place { block: block_id(blocks + block), section };
+        self.plan.blocks.extend(play.blocks.iter().map(|within| plan::Block { within: within.map(place) }));
         let mut ids: Vec<Option<TaskId>> = Vec::with_capacity(play.tasks.len());
         let mut next = first;
         for taken in selected {
@@ -181,6 +185,7 @@ impl Building<'_, '_> {
             let Some(id) = ids[at] else { continue };
             let mut out = self.task(index, task, id, base);
             out.when = narrowed.conditions(&out.when);
+            out.place = task.place.map(place);
             out.files = resolved[at].files.clone();
             for (hash, path, size) in &resolved[at].blobs {
                 self.plan.blobs.insert(hash.clone(), *size);
@@ -344,6 +349,10 @@ fn text_of(values: &Option<Map<String, Value>>) -> String {
 
 fn task_id(at: usize) -> TaskId {
     TaskId(u32::try_from(at).unwrap_or(u32::MAX))
+}
+
+fn block_id(at: usize) -> BlockId {
+    BlockId(u32::try_from(at).unwrap_or(u32::MAX))
 }
 
 fn scope_id(at: usize) -> ScopeId {

@@ -149,6 +149,13 @@ pub enum HostEvent {
         /// How it went; for a loop, the items together.
         report: Box<TaskReport>,
     },
+    /// A transaction failed: what these tasks had changed was taken back. Each of them has finished.
+    RolledBack {
+        /// The tasks that had changed something, in the order in which they ended.
+        tasks: Vec<TaskId>,
+        /// The task that failed, or the transaction's own if the validation did.
+        because: TaskId,
+    },
     /// Something that the operator should know and that stops nothing.
     Notice {
         /// The task that it is about, if it is about one.
@@ -177,6 +184,9 @@ pub struct TaskReport {
     /// Whether a failure was ignored because the task says so.
     #[serde(default)]
     pub ignored: bool,
+    /// Whether a failure is the cause of the `rescue` of its block to run: the host has not failed by it.
+    #[serde(default)]
+    pub rescued: bool,
     /// How long it took, microseconds.
     pub took: u64,
 }
@@ -192,6 +202,7 @@ impl TaskReport {
             messages: Vec::new(),
             result: None,
             ignored: false,
+            rescued: false,
             took: 0,
         }
     }

@@ -42,6 +42,11 @@ pub enum Outcome {
         /// The properties that still differ.
         properties: Vec<String>,
     },
+    /// It was changed, and taken back because its transaction failed.
+    RolledBack {
+        /// The task that failed, or the transaction's own if the validation did.
+        because: TaskId,
+    },
 }
 
 /// Why a task did not run.
@@ -76,6 +81,8 @@ pub enum SkipReason {
         /// The task that failed.
         task: TaskId,
     },
+    /// It stands under `rescue`, and nothing in its block failed.
+    NothingFailed,
     /// The play was ended (`meta: end_play`, `end_host`).
     Ended,
     /// The operator interrupted the run before it began.
@@ -138,6 +145,8 @@ pub enum Status {
     Failed,
     /// [`Outcome::NotConverged`].
     NotConverged,
+    /// [`Outcome::RolledBack`].
+    RolledBack,
 }
 
 impl Outcome {
@@ -152,12 +161,19 @@ impl Outcome {
             Outcome::Skipped { .. } => Status::Skipped,
             Outcome::Failed { .. } => Status::Failed,
             Outcome::NotConverged { .. } => Status::NotConverged,
+            Outcome::RolledBack { .. } => Status::RolledBack,
         }
+    }
+
+    /// Whether it failed: it could not be done, or it was done and did not hold.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Outcome::Failed { .. } | Outcome::NotConverged { .. })
     }
 
     /// Whether tasks that depend on this one can go on.
     pub fn is_success(&self) -> bool {
-        !matches!(self, Outcome::Failed { .. } | Outcome::NotConverged { .. })
+        !self.is_failure()
+            && !matches!(self, Outcome::RolledBack { .. })
             && !matches!(self, Outcome::Skipped { reason: SkipReason::Dependency { .. } | SkipReason::Interrupted })
     }
 }

@@ -36,6 +36,12 @@ impl Counts {
     fn add(&mut self, status: Status) {
         *self.0.entry(status).or_default() += 1;
     }
+
+    fn take(&mut self, status: Status) {
+        if let Some(n) = self.0.get_mut(&status) {
+            *n = n.saturating_sub(1);
+        }
+    }
 }
 
 /// What is known of one host.
@@ -53,6 +59,8 @@ pub struct HostState {
     pub counts: Counts,
     /// How many failures were ignored.
     pub ignored: u64,
+    /// How many failures were the cause of a `rescue`.
+    pub rescued: u64,
 }
 
 /// What is known of a run. Live view, replay, recap and exit code all read it.
@@ -161,6 +169,7 @@ impl HostState {
             reports: BTreeMap::new(),
             counts: Counts::default(),
             ignored: 0,
+            rescued: 0,
         }
     }
 
@@ -169,9 +178,10 @@ impl HostState {
         matches!(self.phase, HostPhase::Finished | HostPhase::Unreachable(_))
     }
 
-    /// How many tasks failed or did not converge, ignored failures left out.
+    /// How many tasks failed or did not converge, failures that were ignored or rescued left out.
     pub fn failures(&self) -> u64 {
-        self.counts.get(Status::Failed) + self.counts.get(Status::NotConverged) - self.ignored
+        let failed = self.counts.get(Status::Failed) + self.counts.get(Status::NotConverged);
+        failed.saturating_sub(self.ignored + self.rescued)
     }
 
     fn pending(&self) -> bool {
@@ -221,6 +231,7 @@ impl HostState {
                 Err(format!("an item of task {}, which does not run", task.0))
             }
             HostEvent::ItemFinished { .. } | HostEvent::Notice { .. } => Ok(()),
+            HostEvent::RolledBack { tasks, because } => self.roll_back(tasks, *because),
             HostEvent::TaskFinished { task, report } => {
                 self.known(*task)?;
                 let skipped = report.outcome.status() == Status::Skipped;
@@ -231,11 +242,26 @@ impl HostState {
                     return Err(format!("task {} finishes twice", task.0));
                 }
                 self.counts.add(report.outcome.status());
-                self.ignored += u64::from(report.ignored);
+                let failed = report.outcome.is_failure();
+                self.ignored += u64::from(report.ignored && failed);
+                self.rescued += u64::from(report.rescued && failed && !report.ignored);
                 self.reports.insert(*task, (**report).clone());
                 Ok(())
             }
         }
+    }
+
+    fn roll_back(&mut self, tasks: &[TaskId], because: TaskId) -> Result<(), String> {
+        if let Some(open) = tasks.iter().find(|t| !self.reports.contains_key(t)) {
+            return Err(format!("task {} is taken back, and has not finished", open.0));
+        }
+        for task in tasks {
+            let Some(report) = self.reports.get_mut(task) else { continue };
+            self.counts.take(report.outcome.status());
+            report.outcome = Outcome::RolledBack { because };
+            self.counts.add(Status::RolledBack);
+        }
+        Ok(())
     }
 
     fn known(&self, task: TaskId) -> Result<(), String> {

@@ -162,6 +162,8 @@ pub fn words(why: &Reason) -> String {
         Reason::Resource(what) => format!("uses {what}"),
         Reason::Register(name) => format!("reads the result {name}"),
         Reason::Variable(name) => format!("reads the variable {name}"),
+        Reason::Rescue => "runs if it fails".into(),
+        Reason::Always => "runs after it in any case".into(),
         Reason::Barrier => "a meta task or the end of a section is between them".into(),
     }
 }

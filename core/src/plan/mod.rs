@@ -24,6 +24,11 @@ pub struct TaskId(pub u32);
 #[serde(transparent)]
 pub struct ScopeId(pub u32);
 
+/// A block's number: its index in [`Plan::blocks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BlockId(pub u32);
+
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +84,9 @@ pub struct Plan {
     pub tasks: Vec<Task>,
     /// Variable scopes of roles, blocks and tasks, by [`ScopeId`]; a parent stands before its children.
     pub scopes: Vec<Scope>,
+    /// Blocks whose failure has consequences, by [`BlockId`]; an outer one stands before those within.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<Block>,
     /// Every file that the tasks place, by the lower-case hexadecimal SHA-256 of its content: its size in bytes.
     pub blobs: BTreeMap<String, u64>,
     /// How to run.
@@ -132,6 +140,34 @@ pub struct Scope {
     pub vars: serde_json::Map<String, serde_json::Value>,
 }
 
+/// A part of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Section {
+    /// `block:`.
+    Body,
+    /// `rescue:`: runs if a task of the body failed.
+    Rescue,
+    /// `always:`: runs however the others went.
+    Always,
+}
+
+/// Where a task or a block stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// In which block.
+    pub block: BlockId,
+    /// In which part of it.
+    pub section: Section,
+}
+
+/// A block with `rescue`, `always` or `transaction`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Where it stands itself, if it is within another.
+    pub within: Option<Place>,
+}
+
 /// Why a task waits for another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -146,6 +182,10 @@ pub enum Reason {
     Register(String),
     /// It reads a variable or fact that the other one sets.
     Variable(String),
+    /// It stands under `rescue` of the block whose task the other one is: it runs if one of these failed.
+    Rescue,
+    /// It stands under `always` of the block whose task the other one is: it runs however that one goes.
+    Always,
     /// One of them is a `meta` task, or a section of the play ends between them.
     Barrier,
 }
@@ -249,6 +289,9 @@ pub struct Task {
     /// `check_mode:`: `Some(false)` runs it even in a check (it is declared to change nothing), `Some(true)` only rehearses
     /// it even in an apply.
     pub check_mode: Option<bool>,
+    /// Where it stands, if in a block whose failure has consequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// The files of the controller that `src` may name: rendered `src` text to what it stands for.
     pub files: BTreeMap<String, Vec<FileRef>>,
     /// `with_first_found`, or a lookup `first_found` in the arguments.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     diag::{Diagnostic, Diagnostics, SourceMap, Span},
     module::Registry,
-    plan::{Expr, Origin},
+    plan::{Expr, Origin, Section},
     yaml::{self, Node},
 };
 
@@ -71,6 +71,7 @@ pub(crate) struct Building {
     pub(crate) handlers: Vec<TaskDef>,
     pub(crate) registered: BTreeSet<Arc<str>>,
     pub(crate) includes: Vec<super::include_one_of::Include>,
+    pub(crate) blocks: Vec<Option<(usize, Section)>>,
     /// Roles that were read already, by what would make a second use the same: the conditions around each use, and its tasks.
     pub(crate) roles_done: HashMap<String, Vec<RoleDone>>,
     pub(crate) handlers_of: BTreeSet<PathBuf>,
@@ -92,6 +93,8 @@ pub(crate) struct Here {
     /// Role parameters: nothing within overrides them.
     pub(crate) params: Arc<VarSet>,
     pub(crate) handlers: bool,
+    /// The block with `rescue` or its like, and the part of it.
+    pub(crate) place: Option<(usize, Section)>,
     /// The files that are being read, outermost first, and where each was asked for.
     pub(crate) trail: Arc<Vec<(PathBuf, Span)>>,
     pub(crate) search: Arc<Vec<PathBuf>>,

@@ -28,6 +28,8 @@ pub(crate) const READ_ONLY: &[&str] = &[
 /// Names that are known in every template, besides facts.
 pub(crate) const ALWAYS: &[&str] = &[
     "ansible_config_file",
+    "ansible_failed_result",
+    "ansible_failed_task",
     "ansible_forks",
     "ansible_inventory_sources",
     "ansible_limit",

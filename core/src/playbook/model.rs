@@ -158,6 +158,8 @@ pub struct PlayDef {
     pub(crate) vars: VarSet,
     pub(crate) scopes: Vec<ScopeDef>,
     pub(crate) groups: Vec<Group>,
+    /// Blocks whose failure has consequences: where each stands.
+    pub(crate) blocks: Vec<Option<(usize, plan::Section)>>,
     /// Includes of which each host takes one part, outer ones after those within.
     pub(crate) includes: Vec<super::Include>,
     /// The namespace around each namespace of ids.
@@ -180,6 +182,8 @@ pub(crate) enum Item {
 pub(crate) struct Group {
     pub(crate) id: Option<(String, Span)>,
     pub(crate) needs: Option<Vec<(String, Span)>>,
+    /// Which part of the block around it this is.
+    pub(crate) section: Option<plan::Section>,
     pub(crate) items: Vec<Item>,
     /// Ids are looked up in this namespace first, then outward.
     pub(crate) space: usize,
@@ -197,6 +201,8 @@ pub struct TaskDef {
     pub(crate) module: Option<&'static dyn Module>,
     pub(crate) arg_spans: HashMap<String, (Span, Span)>,
     pub(crate) scope: Option<usize>,
+    /// The block and the part of it that it stands in.
+    pub(crate) place: Option<(usize, plan::Section)>,
     pub(crate) r#become: Become,
     pub(crate) no_log: Flag,
     pub(crate) check_mode: Option<Flag>,

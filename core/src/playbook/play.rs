@@ -327,6 +327,7 @@ impl Loader<'_> {
             scopes: building.scopes,
             groups: building.groups,
             includes: building.includes,
+            blocks: building.blocks,
             space_parents: building.space_parents,
             registered,
             edges: crate::compile::StaticEdges::default(),

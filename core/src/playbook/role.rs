@@ -165,6 +165,7 @@ impl Loader<'_> {
         let group = Group {
             id: common.id.take(),
             needs: common.needs.take(),
+            section: None,
             items: Vec::new(),
             space,
             outer_space: here.space,

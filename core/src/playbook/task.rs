@@ -272,6 +272,7 @@ impl Loader<'_> {
             files: std::collections::BTreeMap::new(),
             found: own.found,
             choices: module.choices,
+            place: None,
             needs: Vec::new(),
             tags: all.tags,
         };
@@ -282,6 +283,7 @@ impl Loader<'_> {
             module: module.module,
             arg_spans: module.spans,
             scope,
+            place: here.place,
             r#become: all.r#become,
             no_log: all.no_log.unwrap_or(Flag::Fixed(false)),
             check_mode: all.check_mode,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     arg::Arg,
     diag::{Diagnostic, Span},
-    plan::Expr,
+    plan::{Expr, Section},
     yaml::Node,
 };
 use indexmap::IndexMap;
@@ -94,6 +94,7 @@ impl Loader<'_> {
         let group = Group {
             id: common.id.take(),
             needs: common.needs.take(),
+            section: None,
             items: Vec::new(),
             space,
             outer_space: here.space,
@@ -131,17 +132,45 @@ impl Loader<'_> {
 
     fn block(&mut self, entries: &[(Node, Node)], key: &Node, list: &Node, here: &Here) {
         let mut common = Common::default();
+        let mut parts = vec![(key, list, Section::Body)];
         for (k, value) in entries {
-            if word(k) != "block" && !common.key(self, k, value) {
-                self.unknown_key(k, Place::Block);
+            match word(k) {
+                "block" => {}
+                "rescue" => parts.push((k, value, Section::Rescue)),
+                "always" => parts.push((k, value, Section::Always)),
+                _ if common.key(self, k, value) => {}
+                _ => self.unknown_key(k, Place::Block),
             }
         }
-        if list.as_seq().is_none_or(<[Node]>::is_empty) {
-            let problem = Diagnostic::error("empty-block", "a block without tasks");
-            self.push(problem.at(key.span, "expected a list of tasks"));
-            return;
+        parts.sort_by_key(|(_, _, section)| *section);
+        for (key, list, section) in &parts {
+            if list.as_seq().is_none_or(<[Node]>::is_empty) {
+                let name = if *section == Section::Body { "block" } else { word(key) };
+                let problem = Diagnostic::error("empty-block", format!("a {name} without tasks"));
+                self.push(problem.at(key.span, "expected a list of tasks"));
+                return;
+            }
         }
         let within = self.enter_common(here, common, here.space);
-        self.tasks(list, &within);
+        if parts.len() == 1 {
+            self.tasks(list, &within);
+            return;
+        }
+        if here.handlers {
+            let (key, _, _) = parts[1];
+            let problem = key.error("misplaced-key", format!("`{}` does not belong among handlers", word(key)));
+            self.push(
+                problem.help("a handler that fails ends the run on its host; include what may fail in its tasks"),
+            );
+            return;
+        }
+        let block = self.play.blocks.len();
+        self.play.blocks.push(here.place);
+        for (_, list, section) in parts {
+            let part =
+                Group { section: Some(section), space: within.space, outer_space: within.space, ..Group::default() };
+            let inner = Here { place: Some((block, section)), ..self.enter(&within, part) };
+            self.tasks(list, &inner);
+        }
     }
 }

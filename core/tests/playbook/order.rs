@@ -203,3 +203,71 @@ fn ids_are_looked_up_in_the_role_first() {
         ["user <- own: named in needs", "b only <- b own: named in needs", "outside <- b only: named in needs"]
     );
 }
+
+#[test]
+fn rescue_waits_for_the_block_and_always_for_both() {
+    let text = "
+- hosts: web
+  tasks:
+    - {name: before, debug: {msg: x}}
+    - block:
+        - {name: one, debug: {msg: x}}
+        - {name: two, debug: {msg: x}}
+      always:
+        - {name: end, debug: {msg: x}}
+      rescue:
+        - {name: help, debug: {msg: x}}
+        - {name: more, debug: {msg: x}}
+    - {name: after, debug: {msg: x}}
+";
+    let compiled = inline("rescue", text, &[]).compile("web1", options());
+    assert_eq!(
+        edges(&compiled),
+        [
+            "one <- before: listed below it",
+            "two <- one: listed below it",
+            "help <- two: runs if it fails",
+            "more <- help: listed below it",
+            "end <- more: runs after it in any case",
+            "after <- end: listed below it",
+        ]
+    );
+    let places: Vec<String> =
+        compiled.plan.tasks.iter().map(|t| t.place.map(|p| format!("{:?}", p.section)).unwrap_or_default()).collect();
+    assert_eq!(places, ["", "Body", "Body", "Rescue", "Rescue", "Always", ""]);
+}
+
+#[test]
+fn in_any_order_rescue_waits_for_every_task_of_the_block() {
+    let text = "
+- hosts: web
+  order: graph
+  tasks:
+    - id: made
+      block:
+        - {name: one, debug: {msg: x}}
+        - block:
+            - {name: two, debug: {msg: x}}
+          rescue:
+            - {name: inner, debug: {msg: x}}
+      rescue:
+        - {name: help, debug: {msg: x}}
+    - {name: free, debug: {msg: x}}
+    - {name: after, debug: {msg: x}, needs: made}
+";
+    let compiled = inline("rescue_graph", text, &[]).compile("web1", options());
+    assert_eq!(
+        edges(&compiled),
+        [
+            "inner <- two: runs if it fails",
+            "help <- one: runs if it fails",
+            "help <- inner: runs if it fails",
+            "after <- one: named in needs",
+            "after <- two: named in needs",
+            "after <- inner: named in needs",
+            "after <- help: named in needs",
+        ]
+    );
+    let inner = &compiled.plan.blocks[1];
+    assert_eq!(inner.within.map(|p| (p.block.0, p.section)), Some((0, rectify_core::plan::Section::Body)));
+}

@@ -11,6 +11,7 @@
 //! is never asked anything.
 
 mod args;
+mod blocks;
 mod handlers;
 mod include;
 mod item;

@@ -11,8 +11,10 @@ use rectify_core::{
 };
 
 use super::{
-    Run, handlers,
-    schedule::{self, Turn},
+    Run,
+    blocks::Blocks,
+    handlers,
+    schedule::{self, Gone, Turn},
     task, vars,
 };
 
@@ -45,37 +47,39 @@ pub(crate) fn run(run: &Run<'_>, play: &Play, ended: &mut Option<Ended>) {
     let turns = handlers::Turns::default();
     let over = AtomicBool::new(false);
     let host_over = Mutex::new(false);
-    let work = |id: TaskId, turn: Turn| match turn {
-        Turn::Skip(root) => skip_outcome(run, id, SkipReason::Dependency { task: root }),
-        Turn::Run if run.cancel.is_stopped() => skip_outcome(run, id, SkipReason::Interrupted),
-        Turn::Run if over.load(Ordering::SeqCst) => skip_outcome(run, id, SkipReason::Ended),
-        Turn::Run => {
-            let outcome = task::run(run, play, id);
-            if let (Outcome::Unchanged, Some(word)) = (&outcome, task::meta(run.task(id))) {
-                if word == "flush_handlers" {
-                    handlers::flush(run, play, &turns);
-                }
-                over.fetch_or(matches!(word, "end_play" | "end_host"), Ordering::SeqCst);
-                *host_over.lock().expect("nothing panics while it holds this") |= word == "end_host";
+    let blocks = Blocks::new(run.plan, &tasks);
+    let work = |id: TaskId, turn: Turn| {
+        let perhaps = match turn {
+            Turn::Skip(root) => return skip_outcome(run, id, SkipReason::Dependency { task: root }),
+            _ if run.cancel.is_stopped() => return skip_outcome(run, id, SkipReason::Interrupted),
+            Turn::Spare => return skip_outcome(run, id, SkipReason::NothingFailed),
+            _ if over.load(Ordering::SeqCst) => return skip_outcome(run, id, SkipReason::Ended),
+            Turn::Perhaps(because) => Some(because),
+            Turn::Run => None,
+        };
+        let gone = task::run(run, play, id, perhaps, blocks.is_rescued(id));
+        if let (Outcome::Unchanged, Some(word)) = (&gone.outcome, task::meta(run.task(id))) {
+            if word == "flush_handlers" {
+                handlers::flush(run, play, &turns);
             }
-            outcome
+            over.fetch_or(matches!(word, "end_play" | "end_host"), Ordering::SeqCst);
+            *host_over.lock().expect("nothing panics while it holds this") |= word == "end_host";
         }
+        gone
     };
-    let done = schedule::walk(&tasks, run.plan.options.parallel as usize, &work);
+    let walked = schedule::walk(&tasks, &blocks, run.plan.options.parallel as usize, &work);
     handlers::flush(run, play, &turns);
     handlers::settle(run, play, &turns);
     let turns = turns.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let of_handlers = turns.iter().flat_map(|(id, outcomes)| outcomes.iter().map(move |o| (id, o)));
+    let of_tasks =
+        walked.done.iter().filter(|(id, _)| !walked.rescued.contains(id)).map(|(id, gone)| (id, &gone.outcome));
     // A failure that its task ignores has come back from `task::run` as success.
-    if let Some((id, _)) = done.iter().chain(of_handlers).find(|(_, outcome)| is_failure(outcome)) {
+    if let Some((id, _)) = of_tasks.chain(of_handlers).find(|(_, outcome)| outcome.is_failure()) {
         *ended = Some(Ended::Failed(*id));
     } else if host_over.into_inner().expect("nothing panics while it holds this") {
         *ended = Some(Ended::Asked);
     }
-}
-
-fn is_failure(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed { .. } | Outcome::NotConverged { .. })
 }
 
 fn skip(run: &Run<'_>, id: TaskId, reason: SkipReason) {
@@ -83,7 +87,7 @@ fn skip(run: &Run<'_>, id: TaskId, reason: SkipReason) {
     (run.emit)(HostEvent::TaskFinished { task: id, report });
 }
 
-fn skip_outcome(run: &Run<'_>, id: TaskId, reason: SkipReason) -> Outcome {
+fn skip_outcome(run: &Run<'_>, id: TaskId, reason: SkipReason) -> Gone {
     skip(run, id, reason.clone());
-    Outcome::Skipped { reason }
+    Gone::surely(Outcome::Skipped { reason })
 }

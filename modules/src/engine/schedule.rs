@@ -1,4 +1,7 @@
 //! The DAG of a play, worked off by a bounded pool of threads.
+//!
+//! A failure skips what depends on it. It goes along the edges as the *root* of what it skips, past tasks under `rescue` and `always` of
+//! the same block, which run all the same, and ends where a `rescue` went well.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,9 +9,12 @@ use std::{
 };
 
 use rectify_core::{
-    event::Outcome,
-    plan::{Task, TaskId},
+    event::{Outcome, SkipReason},
+    module::Because,
+    plan::{Section, Task, TaskId},
 };
+
+use super::blocks::Blocks;
 
 /// What becomes of a task whose turn it is.
 pub(crate) enum Turn {
@@ -16,16 +22,42 @@ pub(crate) enum Turn {
     Run,
     /// Something that it depends on, directly or not, failed: this task.
     Skip(TaskId),
+    /// It stands under `rescue`, and nothing in the block failed.
+    Spare,
+    /// It stands under `rescue`, and whether something in the block fails is not known.
+    Perhaps(Because),
 }
 
-struct State {
+/// How a task went.
+pub(crate) struct Gone {
+    pub(crate) outcome: Outcome,
+    /// Why a rehearsal cannot tell whether it would fail.
+    pub(crate) unsure: Option<Because>,
+}
+
+impl Gone {
+    pub(crate) fn surely(outcome: Outcome) -> Gone {
+        Gone { outcome, unsure: None }
+    }
+}
+
+/// How all tasks of a play went.
+pub(crate) struct Walked {
+    pub(crate) done: BTreeMap<TaskId, Gone>,
+    /// The failures that a `rescue` made good.
+    pub(crate) rescued: BTreeSet<TaskId>,
+}
+
+struct State<'a> {
+    blocks: &'a Blocks,
     /// How many of a task's predecessors are still open.
     open: BTreeMap<TaskId, usize>,
     /// Tasks whose turn it is; the lowest number goes first, which keeps the playbook's order where the graph leaves it open.
     ready: BTreeSet<TaskId>,
-    /// For a task with a failed predecessor: the task at the root of it.
-    poisoned: BTreeMap<TaskId, TaskId>,
-    done: BTreeMap<TaskId, Outcome>,
+    /// The failures that a task depends on, directly or not.
+    roots: BTreeMap<TaskId, BTreeSet<TaskId>>,
+    done: BTreeMap<TaskId, Gone>,
+    rescued: BTreeSet<TaskId>,
     running: usize,
 }
 
@@ -33,9 +65,10 @@ struct State {
 /// are not among `tasks` count as done. Returns how each went.
 pub(crate) fn walk(
     tasks: &[&Task],
+    blocks: &Blocks,
     threads: usize,
-    work: &(dyn Fn(TaskId, Turn) -> Outcome + Sync),
-) -> BTreeMap<TaskId, Outcome> {
+    work: &(dyn Fn(TaskId, Turn) -> Gone + Sync),
+) -> Walked {
     let ids: BTreeSet<TaskId> = tasks.iter().map(|t| t.id).collect();
     let mut followers: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
     let mut open = BTreeMap::new();
@@ -47,7 +80,8 @@ pub(crate) fn walk(
         }
     }
     let ready = open.iter().filter(|(_, n)| **n == 0).map(|(id, _)| *id).collect();
-    let state = Mutex::new(State { open, ready, poisoned: BTreeMap::new(), done: BTreeMap::new(), running: 0 });
+    let (roots, done, rescued) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+    let state = Mutex::new(State { blocks, open, ready, roots, done, rescued, running: 0 });
     let changed = Condvar::new();
     let threads = threads.clamp(1, tasks.len().max(1));
     std::thread::scope(|scope| {
@@ -56,14 +90,15 @@ pub(crate) fn walk(
         }
         worker(&state, &changed, &followers, work);
     });
-    state.into_inner().expect("no worker panics while it holds the state").done
+    let state = state.into_inner().expect("no worker panics while it holds the state");
+    Walked { done: state.done, rescued: state.rescued }
 }
 
 fn worker(
-    state: &Mutex<State>,
+    state: &Mutex<State<'_>>,
     changed: &Condvar,
     followers: &BTreeMap<TaskId, Vec<TaskId>>,
-    work: &(dyn Fn(TaskId, Turn) -> Outcome + Sync),
+    work: &(dyn Fn(TaskId, Turn) -> Gone + Sync),
 ) {
     let mut now = state.lock().expect("no worker panics while it holds the state");
     loop {
@@ -76,22 +111,48 @@ fn worker(
             continue;
         };
         now.running += 1;
-        let turn = now.poisoned.get(&id).map_or(Turn::Run, |root| Turn::Skip(*root));
+        let turn = now.turn(id);
         drop(now);
-        let outcome = work(id, turn);
+        let gone = work(id, turn);
         now = state.lock().expect("no worker panics while it holds the state");
         now.running -= 1;
-        now.finish(id, outcome, followers.get(&id).map_or(&[], Vec::as_slice));
+        now.finish(id, gone, followers.get(&id).map_or(&[], Vec::as_slice));
         changed.notify_all();
     }
 }
 
-impl State {
-    fn finish(&mut self, id: TaskId, outcome: Outcome, followers: &[TaskId]) {
-        let root = self.poisoned.get(&id).copied().or((!outcome.is_success()).then_some(id));
+impl State<'_> {
+    fn turn(&self, id: TaskId) -> Turn {
+        let mut roots = self.roots.get(&id).into_iter().flatten();
+        let concerned = |root: &&TaskId| !self.rescued.contains(root) && !self.blocks.copes(id, **root);
+        if let Some(root) = roots.find(concerned) {
+            return Turn::Skip(*root);
+        }
+        let mut unsure: Option<Because> = None;
+        for place in self.blocks.chain(id).iter().filter(|place| place.section == Section::Rescue) {
+            let body = || self.blocks.members(place.block, Section::Body).filter_map(|t| Some((t, self.done.get(&t)?)));
+            if body().any(|(task, gone)| gone.outcome.is_failure() && !self.rescued.contains(&task)) {
+                continue;
+            }
+            match body().filter_map(|(_, gone)| gone.unsure.clone()).reduce(Because::and) {
+                None => return Turn::Spare,
+                Some(because) => unsure = Some(unsure.map_or(because.clone(), |known| known.and(because))),
+            }
+        }
+        unsure.map_or(Turn::Run, Turn::Perhaps)
+    }
+
+    fn finish(&mut self, id: TaskId, gone: Gone, followers: &[TaskId]) {
+        let mut roots = self.roots.get(&id).cloned().unwrap_or_default();
+        let skipped = matches!(gone.outcome, Outcome::Skipped { reason: SkipReason::Dependency { .. } });
+        if !gone.outcome.is_success() && !skipped {
+            roots.insert(id);
+        }
+        self.done.insert(id, gone);
+        self.settle(id);
         for next in followers {
-            if let Some(root) = root {
-                self.poisoned.entry(*next).or_insert(root);
+            if !roots.is_empty() {
+                self.roots.entry(*next).or_default().extend(roots.iter().copied());
             }
             let open = self.open.get_mut(next).expect("followers are tasks of this walk");
             *open -= 1;
@@ -99,6 +160,20 @@ impl State {
                 self.ready.insert(*next);
             }
         }
-        self.done.insert(id, outcome);
+    }
+
+    /// With the last task of a `rescue`, if all of it went well, the failures of the block are made good.
+    fn settle(&mut self, id: TaskId) {
+        for place in self.blocks.chain(id).iter().filter(|place| place.section == Section::Rescue) {
+            let went_well = |task: TaskId| {
+                self.done.get(&task).is_some_and(|gone| gone.outcome.is_success() || self.rescued.contains(&task))
+            };
+            if self.blocks.members(place.block, Section::Rescue).all(went_well) {
+                let failed = self.blocks.members(place.block, Section::Body);
+                let failed: Vec<TaskId> =
+                    failed.filter(|t| self.done.get(t).is_some_and(|gone| gone.outcome.is_failure())).collect();
+                self.rescued.extend(failed);
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     include::{self, NotFound},
     item::{self, Context},
     results::{self, Done},
+    schedule::Gone,
     vars,
 };
 
@@ -32,21 +33,51 @@ pub(crate) fn meta(task: &Task) -> Option<&str> {
     }
 }
 
-/// Runs a task and reports it. The outcome that comes back is what dependents go by: a failure that the task ignores is
-/// success.
-pub(crate) fn run(run: &Run<'_>, play: &Play, id: TaskId) -> Outcome {
+/// Runs a task and reports it; with `perhaps`, whether it runs is not known. The outcome that comes back is what dependents go by: a
+/// failure that the task ignores is success. `rescued` says whether a failure makes a `rescue` run.
+pub(crate) fn run(run: &Run<'_>, play: &Play, id: TaskId, perhaps: Option<Because>, rescued: bool) -> Gone {
     let task = run.task(id);
+    if let Some(because) = &perhaps {
+        // The rescue of a failure that has not been seen.
+        tell_failed(run, vars::unknown(because), vars::unknown(because));
+    }
     let vars = vars::of_task(run, play, task);
     let name = match run.templates.render_value(&task.name, &vars) {
         Ok(Rendered::Value(Value::String(name))) if !task.no_log => name,
         _ => task.name.clone(),
     };
-    (run.emit)(HostEvent::TaskStarted { task: id, name });
-    let done = perform(run, task, &vars, None);
+    (run.emit)(HostEvent::TaskStarted { task: id, name: name.clone() });
+    let mut done = perform(run, task, &vars, perhaps);
     let outcome = done.report.outcome.clone();
     let ignored = done.report.ignored;
+    if rescued && outcome.is_failure() && !ignored {
+        done.report.rescued = true;
+        let task = serde_json::json!({ "name": name, "action": task.module });
+        tell_failed(run, vars::plain(&task), done.result.clone());
+    }
+    let unsure = unsure(run, id, &done);
     (run.emit)(HostEvent::TaskFinished { task: id, report: Box::new(done.report) });
-    if ignored { Outcome::Unchanged } else { outcome }
+    Gone { outcome: if ignored { Outcome::Unchanged } else { outcome }, unsure }
+}
+
+/// `ansible_failed_task` and `ansible_failed_result`, for a `rescue`.
+fn tell_failed(run: &Run<'_>, task: Data, result: Data) {
+    let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+    runtime.set("ansible_failed_task", task);
+    runtime.set("ansible_failed_result", result);
+}
+
+/// Why a rehearsal cannot tell whether a task would fail: it depends on what is not known, or it was not carried out.
+fn unsure(run: &Run<'_>, id: TaskId, done: &Done) -> Option<Because> {
+    match &done.report.outcome {
+        Outcome::MayChange { because } | Outcome::Skipped { reason: SkipReason::Unknown { because } } => {
+            Some(because.clone())
+        }
+        Outcome::WouldChange | Outcome::Skipped { reason: SkipReason::NotRehearsed } if run.checks() => {
+            done.result.has_unknown().then(|| Because::task(id))
+        }
+        _ => None,
+    }
 }
 
 /// Runs a task without reporting it, registers its result and notifies. A handler that may have been notified is given the
@@ -58,7 +89,7 @@ pub(crate) fn perform(run: &Run<'_>, task: &Task, vars: &Vars, perhaps: Option<B
         None => whole(run, task, vars),
     };
     done.report.took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    if is_failure(&done.report.outcome) {
+    if done.report.outcome.is_failure() {
         done.report.ignored = ignores(run, task, vars, &done.result);
     }
     if run.plan.options.verbose > 0 && !task.no_log {
@@ -66,10 +97,6 @@ pub(crate) fn perform(run: &Run<'_>, task: &Task, vars: &Vars, perhaps: Option<B
     }
     settle(run, task, vars, &done);
     done
-}
-
-fn is_failure(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed { .. } | Outcome::NotConverged { .. })
 }
 
 fn ignores(run: &Run<'_>, task: &Task, vars: &Vars, result: &Data) -> bool {
@@ -161,7 +188,8 @@ fn each(run: &Run<'_>, task: &Task, looping: &Loop, vars: &Vars) -> Done {
 /// One outcome for a loop: the most serious of its items' outcomes.
 pub(crate) fn together(outcomes: Vec<Outcome>) -> Outcome {
     let rank = |o: &Outcome| match o {
-        Outcome::Failed { .. } => 7,
+        Outcome::Failed { .. } => 8,
+        Outcome::RolledBack { .. } => 7,
         Outcome::NotConverged { .. } => 6,
         Outcome::Changed => 5,
         Outcome::WouldChange => 4,
@@ -212,7 +240,7 @@ fn once(run: &Run<'_>, task: &Task, vars: &Vars) -> Done {
         let mut done = item::run(&context);
         let inner = with_result(task, vars, &done.result);
         let satisfied = if retry.until.is_empty() {
-            !is_failure(&done.report.outcome)
+            !done.report.outcome.is_failure()
         } else {
             match condition(run, &retry.until, &inner) {
                 Verdict::Yes => true,
@@ -225,11 +253,11 @@ fn once(run: &Run<'_>, task: &Task, vars: &Vars) -> Done {
                 }
             }
         };
-        if satisfied || run.cancel.is_stopped() || (run.checks() && !is_failure(&done.report.outcome)) {
+        if satisfied || run.cancel.is_stopped() || (run.checks() && !done.report.outcome.is_failure()) {
             return done;
         }
         if attempt >= retry.retries {
-            if !is_failure(&done.report.outcome) {
+            if !done.report.outcome.is_failure() {
                 let failure =
                     Failure::new(format!("still not so after {} tries: {}", attempt + 1, words(&retry.until)));
                 done.report.outcome = Outcome::Failed { failure };
@@ -265,6 +293,10 @@ fn unknown(run: &Run<'_>, task: &Task, vars: &Vars, because: Because) -> Done {
     }
     if task.module == "set_fact" {
         item::forget_facts(run, task, vars, &because);
+    }
+    if run.registry.find(&task.module).is_some_and(|module| module.is_pure()) {
+        let outcome = Outcome::Skipped { reason: SkipReason::Unknown { because: because.clone() } };
+        return Done { report: TaskReport::of(outcome), result: vars::unknown(&because), shown: None };
     }
     item::note_relations(run, task, vars, &because);
     Done::of(task.id, TaskReport::of(Outcome::MayChange { because }), Map::new())

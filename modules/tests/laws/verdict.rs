@@ -189,6 +189,7 @@ fn name_of(outcome: &Outcome) -> &'static str {
         Status::Skipped => "skipped",
         Status::Failed => "failed",
         Status::NotConverged => "not-converged",
+        Status::RolledBack => "rolled-back",
     }
 }
 
