@@ -248,10 +248,13 @@ impl<'a> Job<'a> {
     }
 }
 
-/// An include is needed for what it includes.
+/// An include is needed for what it includes, the end of a transaction for its tasks.
 fn with_includes(play: &PlayDef, mut selected: Vec<bool>) -> Vec<bool> {
     for include in &play.includes {
         selected[include.task] |= include.parts.iter().any(|(_, tasks)| selected[tasks.clone()].contains(&true));
+    }
+    for (tasks, end) in play.blocks.iter().filter_map(|block| block.transaction.as_ref()) {
+        selected[*end] = selected[tasks.clone()].contains(&true);
     }
     selected
 }

@@ -174,13 +174,16 @@ impl Building<'_, '_> {
         let base = self.plan.scopes.len();
         let blocks = self.plan.blocks.len();
         let place = |(block, section): (usize, plan::Section)| Place { block: block_id(blocks + block), section };
-        self.plan.blocks.extend(play.blocks.iter().map(|within| plan::Block { within: within.map(place) }));
         let mut ids: Vec<Option<TaskId>> = Vec::with_capacity(play.tasks.len());
         let mut next = first;
         for taken in selected {
             ids.push(taken.then(|| task_id(next)));
             next += usize::from(*taken);
         }
+        self.plan.blocks.extend(play.blocks.iter().map(|block| plan::Block {
+            within: block.within.map(place),
+            transaction: block.transaction.as_ref().and_then(|(_, end)| ids[*end]).map(|end| plan::Transaction { end }),
+        }));
         for (at, (task, account)) in play.tasks.iter().zip(accounts).enumerate() {
             let Some(id) = ids[at] else { continue };
             let mut out = self.task(index, task, id, base);

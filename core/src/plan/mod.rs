@@ -166,6 +166,16 @@ pub struct Place {
 pub struct Block {
     /// Where it stands itself, if it is within another.
     pub within: Option<Place>,
+    /// `transaction:`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<Transaction>,
+}
+
+/// `transaction:` on a block: what its tasks change is kept if all of them go well and the whole is valid, and taken back otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// The task that ends it. It has the commands that say whether the whole is valid, in the argument `validate`.
+    pub end: TaskId,
 }
 
 /// Why a task waits for another.

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     files::{FileKind, Files, tidy},
-    model::{Group, Inherited, Item, ScopeDef, TaskDef, VarSet},
+    model::{BlockDef, Group, Inherited, Item, ScopeDef, TaskDef, VarSet},
     module::ModuleInfo,
 };
 use crate::{
@@ -71,7 +71,7 @@ pub(crate) struct Building {
     pub(crate) handlers: Vec<TaskDef>,
     pub(crate) registered: BTreeSet<Arc<str>>,
     pub(crate) includes: Vec<super::include_one_of::Include>,
-    pub(crate) blocks: Vec<Option<(usize, Section)>>,
+    pub(crate) blocks: Vec<BlockDef>,
     /// Roles that were read already, by what would make a second use the same: the conditions around each use, and its tasks.
     pub(crate) roles_done: HashMap<String, Vec<RoleDone>>,
     pub(crate) handlers_of: BTreeSet<PathBuf>,

@@ -29,6 +29,7 @@ mod read;
 mod role;
 mod task;
 mod tasks;
+mod transaction;
 mod vars_files;
 mod words;
 

@@ -158,8 +158,8 @@ pub struct PlayDef {
     pub(crate) vars: VarSet,
     pub(crate) scopes: Vec<ScopeDef>,
     pub(crate) groups: Vec<Group>,
-    /// Blocks whose failure has consequences: where each stands.
-    pub(crate) blocks: Vec<Option<(usize, plan::Section)>>,
+    /// Blocks whose failure has consequences.
+    pub(crate) blocks: Vec<BlockDef>,
     /// Includes of which each host takes one part, outer ones after those within.
     pub(crate) includes: Vec<super::Include>,
     /// The namespace around each namespace of ids.
@@ -189,6 +189,15 @@ pub(crate) struct Group {
     pub(crate) space: usize,
     /// The namespace that its own id is in.
     pub(crate) outer_space: usize,
+}
+
+/// A block with `rescue`, `always` or `transaction`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BlockDef {
+    /// Where it stands itself.
+    pub(crate) within: Option<(usize, plan::Section)>,
+    /// If it is a transaction: its tasks, and the one that ends it.
+    pub(crate) transaction: Option<(std::ops::Range<usize>, usize)>,
 }
 
 /// A task as it was read; all that it inherits is carried out.

@@ -362,7 +362,7 @@ fn settle_defaults(building: &mut Building) {
 }
 
 fn drop_flushes(building: &mut Building) {
-    let Building { tasks, groups, includes, .. } = building;
+    let Building { tasks, groups, includes, blocks, .. } = building;
     let keep: Vec<bool> = tasks.iter().map(|t| !(t.module.is_none() && t.proto.name == "flush handlers")).collect();
     let mut renumbered = Vec::with_capacity(keep.len());
     let mut next = 0;
@@ -371,6 +371,10 @@ fn drop_flushes(building: &mut Building) {
         next += usize::from(*kept);
     }
     renumbered.push(next);
+    for (tasks, end) in blocks.iter_mut().filter_map(|block| block.transaction.as_mut()) {
+        *tasks = renumbered[tasks.start]..renumbered[tasks.end];
+        *end = renumbered[*end];
+    }
     for include in includes {
         include.task = renumbered[include.task];
         for (_, range) in &mut include.parts {

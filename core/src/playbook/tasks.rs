@@ -3,7 +3,7 @@
 use super::{
     keys::{self, Place},
     loader::{Here, Loader},
-    model::{Become, Flag, Group, Inherited, Use, VarSet},
+    model::{Become, BlockDef, Flag, Group, Inherited, Use, VarSet},
     read::word,
 };
 use crate::{
@@ -133,11 +133,13 @@ impl Loader<'_> {
     fn block(&mut self, entries: &[(Node, Node)], key: &Node, list: &Node, here: &Here) {
         let mut common = Common::default();
         let mut parts = vec![(key, list, Section::Body)];
+        let mut transaction = None;
         for (k, value) in entries {
             match word(k) {
                 "block" => {}
                 "rescue" => parts.push((k, value, Section::Rescue)),
                 "always" => parts.push((k, value, Section::Always)),
+                "transaction" => transaction = self.transaction(k, value, here),
                 _ if common.key(self, k, value) => {}
                 _ => self.unknown_key(k, Place::Block),
             }
@@ -153,7 +155,7 @@ impl Loader<'_> {
         }
         let within = self.enter_common(here, common, here.space);
         if parts.len() == 1 {
-            self.tasks(list, &within);
+            self.body(list, transaction, &within);
             return;
         }
         if here.handlers {
@@ -165,12 +167,25 @@ impl Loader<'_> {
             return;
         }
         let block = self.play.blocks.len();
-        self.play.blocks.push(here.place);
+        self.play.blocks.push(BlockDef { within: here.place, transaction: None });
         for (_, list, section) in parts {
-            let part =
-                Group { section: Some(section), space: within.space, outer_space: within.space, ..Group::default() };
-            let inner = Here { place: Some((block, section)), ..self.enter(&within, part) };
-            self.tasks(list, &inner);
+            let inner = self.enter_part(&within, block, section);
+            let transaction = if section == Section::Body { transaction.take() } else { None };
+            self.body(list, transaction, &inner);
+        }
+    }
+
+    /// Enters a part of a block.
+    pub(crate) fn enter_part(&mut self, here: &Here, block: usize, section: Section) -> Here {
+        let part = Group { section: Some(section), space: here.space, outer_space: here.space, ..Group::default() };
+        Here { place: Some((block, section)), ..self.enter(here, part) }
+    }
+
+    /// The tasks of a block, perhaps as a transaction.
+    fn body(&mut self, list: &Node, transaction: Option<super::transaction::Asked>, here: &Here) {
+        match transaction {
+            Some(asked) => self.in_transaction(list, asked, here),
+            None => self.tasks(list, here),
         }
     }
 }

@@ -201,6 +201,7 @@ pub(crate) struct Debug {
 }
 
 action!(Debug, "debug", {
+    const PURE: bool = true;
     const EXPRESSIONS: &'static [&'static str] = &["var"];
 });
 

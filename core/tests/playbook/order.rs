@@ -271,3 +271,42 @@ fn in_any_order_rescue_waits_for_every_task_of_the_block() {
     let inner = &compiled.plan.blocks[1];
     assert_eq!(inner.within.map(|p| (p.block.0, p.section)), Some((0, rectify_core::plan::Section::Body)));
 }
+
+#[test]
+fn the_end_of_a_transaction_comes_after_all_of_it_and_before_what_follows() {
+    let text = "
+- hosts: web
+  tasks:
+    - transaction: {validate: [app test, 'other {{ inventory_hostname }}']}
+      when: http_port == 80
+      tags: [conf]
+      block:
+        - {name: one, copy: {dest: /etc/a, content: x}, tags: [one]}
+        - {name: two, copy: {dest: /etc/b, content: x}, needs: []}
+      rescue:
+        - {name: help, debug: {msg: x}}
+    - {name: after, debug: {msg: x}}
+";
+    let read = inline("transaction", text, &[]);
+    let compiled = read.compile("web1", options());
+    assert_eq!(
+        edges(&compiled),
+        [
+            "transaction <- one: runs after it in any case",
+            "transaction <- two: runs after it in any case",
+            "help <- transaction: runs if it fails",
+            "after <- help: listed below it",
+        ]
+    );
+    let plan = &compiled.plan;
+    assert_eq!(plan.blocks[1].transaction.as_ref().unwrap().end.0, 2);
+    assert_eq!(plan.tasks[2].when.len(), 0, "it ends whatever the conditions");
+    assert_eq!(
+        serde_json::to_value(&plan.tasks[2].args).unwrap()["Map"]["validate"]["List"].as_array().unwrap().len(),
+        2
+    );
+    let mut with = options();
+    with.selection.tags = vec!["one".into()];
+    let names: Vec<String> = read.compile("web1", with).plan.tasks.into_iter().map(|t| t.name).collect();
+    assert_eq!(names, ["one", "transaction"], "a part of a transaction is one as well");
+}

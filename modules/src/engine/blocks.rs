@@ -8,6 +8,8 @@ use rectify_core::plan::{BlockId, Place, Plan, Section, Task, TaskId};
 pub(crate) struct Blocks {
     /// The blocks that a task stands in, innermost first.
     chains: BTreeMap<TaskId, Vec<Place>>,
+    /// The tasks that end a transaction, and its block.
+    ends: BTreeMap<TaskId, BlockId>,
 }
 
 impl Blocks {
@@ -24,12 +26,24 @@ impl Blocks {
             chain
         };
         let placed = tasks.iter().filter(|task| task.place.is_some());
-        Blocks { chains: placed.map(|task| (task.id, chain(task))).collect() }
+        let number = |at: usize| BlockId(u32::try_from(at).unwrap_or(u32::MAX));
+        let ends = plan.blocks.iter().enumerate().filter_map(|(at, b)| Some((b.transaction.as_ref()?.end, number(at))));
+        Blocks { chains: placed.map(|task| (task.id, chain(task))).collect(), ends: ends.collect() }
     }
 
     /// The blocks that a task stands in, innermost first.
     pub(crate) fn chain(&self, task: TaskId) -> &[Place] {
         self.chains.get(&task).map_or(&[], Vec::as_slice)
+    }
+
+    /// The transaction that a task ends.
+    pub(crate) fn ended_by(&self, task: TaskId) -> Option<BlockId> {
+        self.ends.get(&task).copied()
+    }
+
+    /// Whether a task stands in a part of a block, or in a block within it.
+    pub(crate) fn is_in(&self, task: TaskId, block: BlockId, section: Section) -> bool {
+        self.chain(task).contains(&Place { block, section })
     }
 
     /// The tasks of a part of a block, those of the blocks within it included.
@@ -49,7 +63,7 @@ impl Blocks {
     /// Whether `task` runs although `failed` failed, because it stands under `rescue` or `always` of the same block.
     pub(crate) fn copes(&self, task: TaskId, failed: TaskId) -> bool {
         self.chain(task).iter().any(|place| {
-            let in_part = |section| self.chain(failed).contains(&Place { block: place.block, section });
+            let in_part = |section| self.is_in(failed, place.block, section);
             match place.section {
                 Section::Body => false,
                 Section::Rescue => in_part(Section::Body),

@@ -40,6 +40,17 @@ impl Notified {
     }
 }
 
+impl Notified {
+    /// Takes in what was held back.
+    pub(crate) fn add(&mut self, more: Notified) {
+        self.certain.extend(more.certain);
+        for (topic, because) in more.perhaps {
+            let known = self.perhaps.remove(&topic).unwrap_or_default();
+            self.perhaps.insert(topic, known.and(because));
+        }
+    }
+}
+
 /// Whether a handler is due.
 enum Due {
     No,

@@ -19,7 +19,7 @@ use super::{
     include,
     results::Done,
     task::{Verdict, condition, template_failure, with_result},
-    vars,
+    transaction, vars,
 };
 use crate::host::as_user::AsUser;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
         return failed(task, Failure::new(format!("this helper has no module {:?}", task.module)));
     };
     let host = run.stage.host(task.id, task.check_mode == Some(true));
-    let host = match as_user(context, host) {
+    let host = match as_user(context, transaction::host(run, task, host)) {
         Ok(host) => host,
         Err(failure) => return failed(task, failure),
     };
@@ -86,7 +86,8 @@ fn exclusive(run: &Run<'_>, class: &'static str) -> std::sync::Arc<std::sync::Mu
     classes.entry(class).or_default().clone()
 }
 
-fn as_user<'h>(context: &Context<'_>, host: HostRef<'h>) -> Result<HostRef<'h>, Failure> {
+/// The host, working for the account of the task.
+pub(crate) fn as_user<'h>(context: &Context<'_>, host: HostRef<'h>) -> Result<HostRef<'h>, Failure> {
     let Some(user) = &context.task.become_user else { return Ok(host) };
     let name = match context.run.templates.render_value(user, context.vars) {
         Ok(Rendered::Value(Value::String(name))) => name,

@@ -20,6 +20,7 @@ mod results;
 mod schedule;
 mod stage;
 mod task;
+mod transaction;
 mod vars;
 
 use std::sync::{
@@ -67,6 +68,7 @@ pub(crate) struct Run<'a> {
     pub(crate) templates: Templates,
     pub(crate) runtime: Mutex<Runtime>,
     pub(crate) notified: Mutex<Notified>,
+    pub(crate) transactions: transaction::Open,
     pub(crate) exclusive: Mutex<std::collections::BTreeMap<&'static str, std::sync::Arc<Mutex<()>>>>,
     pub(crate) cancel: &'a Cancel,
     pub(crate) emit: &'a (dyn Fn(HostEvent) + Sync),
@@ -94,6 +96,7 @@ pub fn run(plan: &Plan, registry: Registry, stage: &dyn Stage, cancel: &Cancel, 
         templates: vars::templates(),
         runtime: Mutex::new(Runtime::default()),
         notified: Mutex::new(Notified::default()),
+        transactions: transaction::Open::default(),
         exclusive: Mutex::default(),
         cancel,
         emit,

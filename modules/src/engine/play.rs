@@ -15,7 +15,7 @@ use super::{
     blocks::Blocks,
     handlers,
     schedule::{self, Gone, Turn},
-    task, vars,
+    task, transaction, vars,
 };
 
 /// Why the plays that follow do not run.
@@ -49,14 +49,20 @@ pub(crate) fn run(run: &Run<'_>, play: &Play, ended: &mut Option<Ended>) {
     let host_over = Mutex::new(false);
     let blocks = Blocks::new(run.plan, &tasks);
     let work = |id: TaskId, turn: Turn| {
-        let perhaps = match turn {
-            Turn::Skip(root) => return skip_outcome(run, id, SkipReason::Dependency { task: root }),
-            _ if run.cancel.is_stopped() => return skip_outcome(run, id, SkipReason::Interrupted),
-            Turn::Spare => return skip_outcome(run, id, SkipReason::NothingFailed),
-            _ if over.load(Ordering::SeqCst) => return skip_outcome(run, id, SkipReason::Ended),
-            Turn::Perhaps(because) => Some(because),
-            Turn::Run => None,
+        let stopped = || {
+            let ended = over.load(Ordering::SeqCst).then_some(SkipReason::Ended);
+            if run.cancel.is_stopped() { Some(SkipReason::Interrupted) } else { ended }
         };
+        let perhaps = match turn {
+            Turn::End(failed) => return transaction::end(run, play, id, failed, stopped(), blocks.is_rescued(id)),
+            Turn::Skip(root) => return skip_outcome(run, id, SkipReason::Dependency { task: root }),
+            Turn::Spare if !run.cancel.is_stopped() => return skip_outcome(run, id, SkipReason::NothingFailed),
+            Turn::Perhaps(because) => Some(because),
+            Turn::Run | Turn::Spare => None,
+        };
+        if let Some(reason) = stopped() {
+            return skip_outcome(run, id, reason);
+        }
         let gone = task::run(run, play, id, perhaps, blocks.is_rescued(id));
         if let (Outcome::Unchanged, Some(word)) = (&gone.outcome, task::meta(run.task(id))) {
             if word == "flush_handlers" {

@@ -26,6 +26,8 @@ pub(crate) enum Turn {
     Spare,
     /// It stands under `rescue`, and whether something in the block fails is not known.
     Perhaps(Because),
+    /// It ends a transaction, and depends on this failure, if on any.
+    End(Option<TaskId>),
 }
 
 /// How a task went.
@@ -123,10 +125,13 @@ fn worker(
 
 impl State<'_> {
     fn turn(&self, id: TaskId) -> Turn {
+        let end = self.blocks.ended_by(id);
         let mut roots = self.roots.get(&id).into_iter().flatten();
-        let concerned = |root: &&TaskId| !self.rescued.contains(root) && !self.blocks.copes(id, **root);
+        let own = |root: TaskId| end.is_some_and(|block| self.blocks.is_in(root, block, Section::Body));
+        let concerned =
+            |root: &&TaskId| !self.rescued.contains(root) && (own(**root) || !self.blocks.copes(id, **root));
         if let Some(root) = roots.find(concerned) {
-            return Turn::Skip(*root);
+            return if end.is_some() { Turn::End(Some(*root)) } else { Turn::Skip(*root) };
         }
         let mut unsure: Option<Because> = None;
         for place in self.blocks.chain(id).iter().filter(|place| place.section == Section::Rescue) {
@@ -138,6 +143,9 @@ impl State<'_> {
                 None => return Turn::Spare,
                 Some(because) => unsure = Some(unsure.map_or(because.clone(), |known| known.and(because))),
             }
+        }
+        if end.is_some() {
+            return Turn::End(None);
         }
         unsure.map_or(Turn::Run, Turn::Perhaps)
     }

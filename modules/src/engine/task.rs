@@ -16,7 +16,7 @@ use super::{
     item::{self, Context},
     results::{self, Done},
     schedule::Gone,
-    vars,
+    transaction, vars,
 };
 
 /// The word of a `meta:` task.
@@ -47,7 +47,13 @@ pub(crate) fn run(run: &Run<'_>, play: &Play, id: TaskId, perhaps: Option<Becaus
         _ => task.name.clone(),
     };
     (run.emit)(HostEvent::TaskStarted { task: id, name: name.clone() });
-    let mut done = perform(run, task, &vars, perhaps);
+    let done = perform(run, task, &vars, perhaps);
+    report(run, task, &name, done, rescued)
+}
+
+/// Reports how a task went.
+pub(crate) fn report(run: &Run<'_>, task: &Task, name: &str, mut done: Done, rescued: bool) -> Gone {
+    let id = task.id;
     let outcome = done.report.outcome.clone();
     let ignored = done.report.ignored;
     if rescued && outcome.is_failure() && !ignored {
@@ -126,8 +132,7 @@ fn settle(run: &Run<'_>, task: &Task, vars: &Vars, done: &Done) {
             }),
         }
     }
-    let mut notified = run.notified.lock().expect("no thread panics while it holds the notifications");
-    notified.take(&topics, &done.report.outcome);
+    transaction::take(run, task, &topics, &done.report.outcome);
 }
 
 /// The task without its reporting: once, or once per item.

@@ -3,7 +3,9 @@
 pub mod as_user;
 #[cfg(feature = "fake")]
 pub mod fake;
+pub(crate) mod kept;
 pub mod live;
+pub(crate) mod recorded;
 pub mod rehearsal;
 
 /// The kinds of units, as the ends of their names (systemd.unit(5)); a name without one means a service.

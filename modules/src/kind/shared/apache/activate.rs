@@ -7,7 +7,8 @@ use std::{path::PathBuf, time::Duration};
 
 use rectify_core::module::{HostError, ModuleError, Operate, UnitAction};
 
-use super::{Layout, kept::Kept, one_line};
+use super::{Layout, one_line};
+use crate::host::kept::Kept;
 
 /// When the server is looked at after a reload. It ends some time after the reload was asked for; and a unit is not asked
 /// again within a second, so that the last pause must be longer.

@@ -2,7 +2,6 @@
 //! to use without ever leaving the server on a configuration that does not work.
 
 mod activate;
-mod kept;
 
 use std::path::{Path, PathBuf};
 

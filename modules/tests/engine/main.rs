@@ -1,0 +1,10 @@
+//! The engine on a fake host: what it runs, and what it says of it.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+#![cfg(feature = "fake")]
+
+mod basics;
+mod blocks;
+mod includes;
+mod support;
+mod transactions;
