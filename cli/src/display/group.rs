@@ -33,6 +33,7 @@ pub(crate) struct Same {
 pub(crate) struct Said {
     pub(crate) status: Status,
     pub(crate) ignored: bool,
+    pub(crate) rescued: bool,
     /// Why: a failure's message and causes, a skip's reason; one a line.
     pub(crate) lines: Vec<String>,
     pub(crate) hint: Option<String>,
@@ -112,6 +113,27 @@ impl Groups {
         group.reports.entry(same).or_default().push(host.to_owned());
     }
 
+    /// What some tasks of a host had changed was taken back.
+    pub(crate) fn roll_back(&mut self, host: &str, tasks: &[TaskInfo], taken_back: &[TaskId], because: TaskId) {
+        let rolled = said(&TaskReport::of(Outcome::RolledBack { because }), tasks);
+        for info in tasks.iter().filter(|info| taken_back.contains(&info.id)) {
+            let key = (info.play.clone(), info.origin.clone(), info.name.clone());
+            let Some(group) = self.tasks.get_mut(&key) else { continue };
+            let mut moved = Vec::new();
+            for (same, hosts) in &mut group.reports {
+                let changed = matches!(same.outcome.status, Status::Changed | Status::WouldChange);
+                if changed && hosts.iter().any(|h| h == host) {
+                    hosts.retain(|h| h != host);
+                    moved.push(Same { outcome: rolled.clone(), ..same.clone() });
+                }
+            }
+            group.reports.retain(|_, hosts| !hosts.is_empty());
+            for same in moved {
+                group.reports.entry(same).or_default().push(host.to_owned());
+            }
+        }
+    }
+
     /// The tasks in the order in which they stand in the plan.
     pub(crate) fn in_order(&self) -> Vec<&TaskGroup> {
         let mut all: Vec<&TaskGroup> = self.tasks.values().collect();
@@ -160,10 +182,13 @@ pub(crate) fn said(report: &TaskReport, tasks: &[TaskInfo]) -> Said {
             vec![format!("it was changed, and still differs: {}", named_properties(properties))]
         }
         Outcome::MayChange { because } => vec![format!("because of {}", named_tasks(because.as_slice(), tasks))],
+        Outcome::RolledBack { because } => {
+            vec![format!("the transaction failed with {}", named_tasks(&[*because], tasks))]
+        }
         Outcome::Skipped { reason } => vec![super::words::reason(reason, &|ids| named_tasks(ids, tasks))],
         _ => Vec::new(),
     };
-    Said { status: report.outcome.status(), ignored: report.ignored, lines, hint }
+    Said { status: report.outcome.status(), ignored: report.ignored, rescued: report.rescued, lines, hint }
 }
 
 fn named_properties(properties: &[String]) -> String {

@@ -44,6 +44,10 @@ impl Lines {
             RunEvent::HostFinished { host } => {
                 state.hosts.get(host).map(|known| format!("{}: done: {}", line(host), self.counts(known)))
             }
+            RunEvent::Host { host, what: HostEvent::RolledBack { tasks, .. } } => {
+                let word = self.theme.paint(Meaning::Failed, words::status(Status::RolledBack));
+                Some(format!("{}: {word}: what {} had changed is as it was", line(host), count(tasks.len(), "task")))
+            }
             RunEvent::Host { host, what: HostEvent::TaskFinished { task, report } } => {
                 let tasks = state.hosts.get(host).map_or(&[][..], |h| h.tasks.as_slice());
                 self.task(host, tasks, *task, report)

@@ -139,6 +139,12 @@ impl<'w> Display<'w> {
         let (task, item, report) = match what {
             HostEvent::ItemFinished { task, item, report } => (task, Some(item.as_str()), report),
             HostEvent::TaskFinished { task, report } => (task, None, report),
+            HostEvent::RolledBack { tasks, because } => {
+                if let Some(known) = self.state.hosts.get(host) {
+                    self.groups.roll_back(host, &known.tasks, tasks, *because);
+                }
+                return;
+            }
             _ => return,
         };
         // A loop is shown by its items; the task as a whole adds nothing to them.

@@ -386,3 +386,27 @@ fn a_name_is_rendered_where_all_hosts_agree_and_an_ignored_failure_is_none() {
     });
     insta::assert_snapshot!(story.report(None));
 }
+
+#[test]
+fn what_was_taken_back_and_what_was_rescued_is_told_and_the_second_is_no_failure() {
+    let tasks = ["Place the site", "Transaction", "Try", "Help"];
+    let failed = |message: &str| TaskReport::of(Outcome::Failed { failure: Failure::new(message) });
+    let changed = || change(Outcome::Changed, "/etc/a", vec![("mode", value(Some("0644"), Some("0600")))]);
+    let rescued = TaskReport { rescued: true, ..failed("not today") };
+    let reports = vec![changed(), unchanged(), rescued, unchanged()];
+    let story = Story::new(Mode::Apply, &["a", "b"], &tasks).host("a", reports).connected("b");
+    let story = story.task("b", 0, changed()).starts("b", 1);
+    let story = story.on("b", HostEvent::RolledBack { tasks: vec![TaskId(0)], because: TaskId(1) });
+    let report = Box::new(failed("not valid"));
+    let story = story.on("b", HostEvent::TaskFinished { task: TaskId(1), report });
+    let story = story.task("b", 2, unchanged()).task("b", 3, unchanged());
+    let story = story.put(RunEvent::HostFinished { host: "b".into() });
+    let (out, err) = story.told(options());
+    for wanted in
+        ["rolled back", "the transaction failed with “Transaction” (site.yml:20)", "failed, rescued", "1 rescued"]
+    {
+        assert!(out.contains(wanted), "{wanted}: {out}");
+    }
+    assert!(err.contains("b: rolled back: what 1 task had changed is as it was"), "{err}");
+    assert!(out.contains("1 failed") && !out.contains("2 failed"), "{out}");
+}

@@ -20,6 +20,7 @@ pub(crate) fn status(status: Status) -> &'static str {
         Status::Failed => "failed",
         Status::NotConverged => "not converged",
         Status::RolledBack => "rolled back",
+        Status::Rescued => "rescued",
     }
 }
 
@@ -34,13 +35,15 @@ pub(crate) fn counts(host: &HostState) -> Vec<(u64, &'static str, Meaning)> {
 }
 
 /// The statuses in the order in which they are counted.
-const COUNTED: [Status; 8] = [
+const COUNTED: [Status; 10] = [
     Status::Unchanged,
     Status::Changed,
     Status::WouldChange,
     Status::MayChange,
     Status::Finding,
     Status::Skipped,
+    Status::RolledBack,
+    Status::Rescued,
     Status::Failed,
     Status::NotConverged,
 ];
@@ -68,7 +71,7 @@ pub(crate) fn meaning(status: Status) -> Meaning {
     match status {
         Status::Unchanged => Meaning::Ok,
         Status::Changed | Status::WouldChange => Meaning::Changed,
-        Status::MayChange => Meaning::Unsure,
+        Status::MayChange | Status::Rescued => Meaning::Unsure,
         Status::Finding => Meaning::Finding,
         Status::Skipped => Meaning::Skipped,
         Status::Failed | Status::NotConverged | Status::RolledBack => Meaning::Failed,

@@ -147,6 +147,8 @@ pub enum Status {
     NotConverged,
     /// [`Outcome::RolledBack`].
     RolledBack,
+    /// A failure that made the `rescue` of its block run: the host has not failed by it.
+    Rescued,
 }
 
 impl Outcome {

@@ -59,8 +59,6 @@ pub struct HostState {
     pub counts: Counts,
     /// How many failures were ignored.
     pub ignored: u64,
-    /// How many failures were the cause of a `rescue`.
-    pub rescued: u64,
 }
 
 /// What is known of a run. Live view, replay, recap and exit code all read it.
@@ -169,7 +167,6 @@ impl HostState {
             reports: BTreeMap::new(),
             counts: Counts::default(),
             ignored: 0,
-            rescued: 0,
         }
     }
 
@@ -181,7 +178,7 @@ impl HostState {
     /// How many tasks failed or did not converge, failures that were ignored or rescued left out.
     pub fn failures(&self) -> u64 {
         let failed = self.counts.get(Status::Failed) + self.counts.get(Status::NotConverged);
-        failed.saturating_sub(self.ignored + self.rescued)
+        failed.saturating_sub(self.ignored)
     }
 
     fn pending(&self) -> bool {
@@ -241,10 +238,8 @@ impl HostState {
                 if self.reports.contains_key(task) {
                     return Err(format!("task {} finishes twice", task.0));
                 }
-                self.counts.add(report.outcome.status());
-                let failed = report.outcome.is_failure();
-                self.ignored += u64::from(report.ignored && failed);
-                self.rescued += u64::from(report.rescued && failed && !report.ignored);
+                self.counts.add(if report.rescued { Status::Rescued } else { report.outcome.status() });
+                self.ignored += u64::from(report.ignored);
                 self.reports.insert(*task, (**report).clone());
                 Ok(())
             }

@@ -190,6 +190,7 @@ fn name_of(outcome: &Outcome) -> &'static str {
         Status::Failed => "failed",
         Status::NotConverged => "not-converged",
         Status::RolledBack => "rolled-back",
+        Status::Rescued => "rescued",
     }
 }
 

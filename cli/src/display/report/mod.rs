@@ -49,7 +49,8 @@ pub(crate) fn report(page: &mut Page, state: &RunState, groups: &Groups, detail:
 
 /// Writes only what went wrong.
 pub(crate) fn troubles(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail<'_>) {
-    let failed = |same: &Same| matches!(same.outcome.status, Status::Failed | Status::NotConverged);
+    let failed =
+        |same: &Same| matches!(same.outcome.status, Status::Failed | Status::NotConverged | Status::RolledBack);
     tasks(page, state, groups, detail, &failed);
     unreachable::unreachable(page, state, detail);
 }
@@ -120,6 +121,9 @@ fn heading(page: &mut Page, group: &TaskGroup) {
 fn outcome(page: &mut Page, told: &Told<'_>, state: &RunState, detail: Detail<'_>) {
     let said = &told.same.outcome;
     let mut spans = vec![meant(words::meaning(said.status), words::status(said.status))];
+    if said.rescued {
+        spans.push(meant(Meaning::Quiet, ", rescued"));
+    }
     if said.ignored {
         spans.push(meant(Meaning::Quiet, ", ignored"));
     }
