@@ -130,7 +130,8 @@ fn settle(run: &Run<'_>, play: &Play, task: &Task, pending: Pending) -> Done {
                 }
             }
         }
-        Err((mut failure, data)) => {
+        Err(invalid) => {
+            let Invalid { mut failure, data } = *invalid;
             match take_back(run, task.id, &pending, task.id) {
                 Ok(()) => {
                     failure.hint = Some("everything is as it was before the block, and no handler was notified".into())
@@ -164,6 +165,18 @@ fn take_back(run: &Run<'_>, id: TaskId, pending: &Pending, because: TaskId) -> R
     Ok(())
 }
 
+/// Why a transaction is not valid, and what its result says of it.
+struct Invalid {
+    failure: Failure,
+    data: Map<String, Value>,
+}
+
+impl Invalid {
+    fn plain(failure: Failure) -> Box<Invalid> {
+        Box::new(Invalid { failure, data: Map::new() })
+    }
+}
+
 enum Valid {
     Is,
     /// A check does not run the commands.
@@ -171,9 +184,9 @@ enum Valid {
 }
 
 /// Runs the commands that say whether the whole is valid, one after the other.
-fn validate(context: &Context<'_>) -> Result<Valid, (Failure, Map<String, Value>)> {
+fn validate(context: &Context<'_>) -> Result<Valid, Box<Invalid>> {
     let Context { run, task, vars } = context;
-    let plain = |failure: Failure| (failure, Map::new());
+    let plain = Invalid::plain;
     let host = item::as_user(context, run.stage.host(task.id, false)).map_err(plain)?;
     let mut valid = Valid::Is;
     for command in commands(task) {
@@ -212,18 +225,17 @@ fn commands(task: &Task) -> &[Arg] {
     }
 }
 
-fn refused(command: &str, output: &Output, hidden: bool) -> (Failure, Map<String, Value>) {
+fn refused(command: &str, output: &Output, hidden: bool) -> Box<Invalid> {
     let mut failure = Failure::new(format!("`{command}` says that it is not valid (exit {})", output.code));
     if hidden {
-        return (
-            Failure::new("the validation failed; what it said is hidden, because the block says no_log"),
-            Map::new(),
-        );
+        let hidden = "the validation failed; what it said is hidden, because the block says no_log";
+        return Invalid::plain(Failure::new(hidden));
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     let said = if stderr.trim().is_empty() { &stdout } else { &stderr };
     failure.causes = said.lines().map(str::trim_end).filter(|l| !l.is_empty()).take(20).map(str::to_owned).collect();
     let data = [("rc", output.code.into()), ("stdout", stdout.into()), ("stderr", stderr.into())];
-    (failure, data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    Box::new(Invalid { failure, data })
 }
