@@ -98,3 +98,19 @@ fn a_changed_key_is_never_recorded_and_what_to_do_is_said() {
     assert_eq!(output(&lease, "facts", &["--filter", "kernel"]).unwrap().code, Some(0));
     lease.untouched();
 }
+
+#[test]
+fn an_apply_goes_on_when_nobody_reads_what_it_says() {
+    let lease = pool::debian().unwrap();
+    let host = lease.host();
+    let path = lease.write("site.yml", WAITS).unwrap();
+    for (more, wanted) in [(">/dev/full", Some(1)), ("--json | head -n 1; exit ${PIPESTATUS[0]}", Some(0))] {
+        host.sh("touch /etc/go; rm -f /etc/after").unwrap();
+        let mut argv = words(&lease, "apply").unwrap();
+        argv.push(path.clone().into());
+        let line: Vec<String> = argv.iter().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let ran = lease.run(["bash", "-c", &format!("{} {more}", line.join(" "))]).unwrap();
+        assert_eq!(ran.code, wanted, "{more}: {ran:?}");
+        assert!(host.exec(&["test", "-e", "/etc/after"]).unwrap().success(), "{more}: {ran:?}");
+    }
+}

@@ -15,6 +15,7 @@ mod notices;
 pub(crate) mod page;
 mod painter;
 mod report;
+mod sink;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
@@ -31,7 +32,7 @@ use rectify_core::{
 };
 
 pub(crate) use self::painter::{Painter, Screen};
-use self::{group::Groups, live::Live, notices::Notices, page::Page, report::Detail};
+use self::{group::Groups, live::Live, notices::Notices, page::Page, report::Detail, sink::Sink};
 use crate::theme::Theme;
 
 /// On a terminal, a difference is cut after so many lines.
@@ -79,8 +80,8 @@ pub(crate) struct Display<'w> {
     live: Live,
     /// When the run began and when the last event was, in microseconds since 1970.
     times: Option<(i64, i64)>,
-    out: &'w mut dyn Write,
-    err: &'w mut dyn Write,
+    out: Sink<'w>,
+    err: Sink<'w>,
 }
 
 impl<'w> Display<'w> {
@@ -95,21 +96,22 @@ impl<'w> Display<'w> {
             looped: BTreeSet::new(),
             live,
             times: None,
-            out,
-            err,
+            out: Sink::new(out),
+            err: Sink::new(err),
         }
     }
 
-    /// Takes an event in and shows it.
+    /// Takes an event in and shows it. An output that cannot be written is told of by [`Display::finish`].
     ///
     /// # Errors
-    /// An event that is not legal, or an output that cannot be written.
-    pub(crate) fn take(&mut self, event: &Event) -> Result<(), Broken> {
+    /// An event that is not legal; everything is then as if there had been none.
+    pub(crate) fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         self.state.apply(event)?;
         self.times = Some((self.times.map_or(event.at, |(first, _)| first), event.at));
         if self.options.output == Output::Json {
-            serde_json::to_writer(&mut *self.out, event).map_err(io::Error::from)?;
-            writeln!(self.out)?;
+            let mut line = serde_json::to_vec(event).unwrap_or_default();
+            line.push(b'\n');
+            self.out.put(&line);
         } else {
             self.group(event);
             self.notices.take(event, &self.state);
@@ -117,17 +119,15 @@ impl<'w> Display<'w> {
         // Where the state alone is wanted, what went wrong is told at the end.
         let silent = self.options.output == Output::Nothing && self.options.verbose < 2;
         if let Some(line) = self.live.take(event, &self.state).filter(|_| !silent) {
-            writeln!(self.err, "{line}")?;
+            self.err.put(format!("{line}\n").as_bytes());
         }
         Ok(())
     }
 
     /// Shows how things are at `now`, in microseconds since 1970: to be called again and again, also when nothing happens.
-    ///
-    /// # Errors
-    /// An output that cannot be written.
-    pub(crate) fn tick(&mut self, now: i64) -> Result<(), Broken> {
-        Ok(self.live.tick(&self.state, now)?)
+    pub(crate) fn tick(&mut self, now: i64) {
+        // A terminal that is gone shows nothing any more.
+        let _ = self.live.tick(&self.state, now);
     }
 
     fn group(&mut self, event: &Event) {
@@ -159,11 +159,8 @@ impl<'w> Display<'w> {
         self.groups.take(host, &known.tasks, info, item, report);
     }
 
-    /// Shows the report, and gives back what is known of the run.
-    ///
-    /// # Errors
-    /// If an output cannot be written.
-    pub(crate) fn finish(mut self) -> io::Result<RunState> {
+    /// Shows the report, and gives back what is known of the run and whether all of it could be written.
+    pub(crate) fn finish(mut self) -> (RunState, io::Result<()>) {
         self.live.clear();
         let width = self.options.width;
         let mut err = Page::new(width, self.options.stderr);
@@ -184,21 +181,10 @@ impl<'w> Display<'w> {
                 report::report(&mut out, &self.state, &self.groups, detail, took);
             }
         }
-        self.err.write_all(err.into_text().as_bytes())?;
-        self.out.write_all(out.into_text().as_bytes())?;
-        self.out.flush()?;
-        self.err.flush()?;
-        Ok(self.state)
+        self.err.put(err.into_text().as_bytes());
+        self.out.put(out.into_text().as_bytes());
+        // There is nobody to tell that there is nobody to tell.
+        let _ = self.err.end();
+        (self.state, self.out.end())
     }
-}
-
-/// Why a display cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Broken {
-    /// The stream of events breaks its contract.
-    #[error(transparent)]
-    Illegal(#[from] IllegalTransition),
-    /// An output cannot be written.
-    #[error("writing the output")]
-    Io(#[from] io::Error),
 }

@@ -90,7 +90,7 @@ impl Story {
         let told = self.put(RunEvent::Finished);
         let mut display = Display::new(options, &mut out, &mut err);
         told.feed(&mut display);
-        display.finish().unwrap();
+        display.finish().1.unwrap();
         (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
 
@@ -105,7 +105,7 @@ impl Story {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut display = Display::new(Options { screen: Some(screen), ..options() }, &mut out, &mut err);
         let at = self.feed(&mut display);
-        display.tick(at + later).unwrap();
+        display.tick(at + later);
         term.contents()
     }
 }

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use anyhow::Context;
 use rectify_core::{
     compile::Compiled,
     event::{Failure, RunEvent, RunState},
@@ -65,10 +66,13 @@ impl Execution {
                 version: env!("CARGO_PKG_VERSION").into(),
             })?;
             stream.run(jobs, self.forks).await?;
-            stream.put(RunEvent::Finished)
+            stream.put(RunEvent::Finished)?;
+            anyhow::Ok(())
         })?;
         runtime.shutdown_background();
-        Ok(display.finish()?)
+        let (state, written) = display.finish();
+        written.context("writing the output")?;
+        Ok(state)
     }
 }
 

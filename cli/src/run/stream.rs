@@ -1,11 +1,12 @@
 //! The one place that puts the fleet's events in order: numbers them, stamps them, hands them to the display.
 
 use std::{
+    collections::HashSet,
     num::NonZeroUsize,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rectify_core::event::{Event, Failure, RunEvent};
+use rectify_core::event::{Event, Failure, IllegalTransition, RunEvent};
 use rectify_remote::{
     fleet::{FleetEvent, run_fleet},
     helper::Start,
@@ -17,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::display::{Broken, Display};
+use crate::display::Display;
 
 /// How often the display may show how things are.
 const TICK: Duration = Duration::from_millis(100);
@@ -46,22 +47,28 @@ pub(crate) struct Prepared {
 pub(crate) struct Stream<'d, 'w> {
     display: &'d mut Display<'w>,
     next: u64,
+    /// Hosts that are not listened to any more, by their places in the list of jobs.
+    expelled: HashSet<usize>,
 }
 
 impl<'d, 'w> Stream<'d, 'w> {
     pub(crate) fn new(display: &'d mut Display<'w>) -> Self {
-        Stream { display, next: 0 }
+        Stream { display, next: 0, expelled: HashSet::new() }
     }
 
-    pub(crate) fn put(&mut self, what: RunEvent) -> Result<(), Broken> {
-        let event = Event { seq: self.next, at: now(), what };
+    /// Puts an event behind the ones before.
+    ///
+    /// # Errors
+    /// An event that is not legal here; it then has no place in the stream.
+    pub(crate) fn put(&mut self, what: RunEvent) -> Result<(), IllegalTransition> {
+        self.display.take(&Event { seq: self.next, at: now(), what })?;
         self.next += 1;
-        self.display.take(&event)
+        Ok(())
     }
 
     /// Runs all jobs, at most `forks` at a time, and puts what they say in order. An interruption (from the keyboard, or
     /// SIGTERM) stops scheduling, a second one ends the remote work.
-    pub(crate) async fn run(&mut self, jobs: Vec<Job>, forks: NonZeroUsize) -> Result<(), Broken> {
+    pub(crate) async fn run(&mut self, jobs: Vec<Job>, forks: NonZeroUsize) -> anyhow::Result<()> {
         let names: Vec<String> = jobs.iter().map(|j| j.host.clone()).collect();
         let cancel = CancellationToken::new();
         let (stop, stopped) = watch::channel(Stop::No);
@@ -94,7 +101,7 @@ impl<'d, 'w> Stream<'d, 'w> {
             tokio::select! {
                 // In this order, or a fleet with much to say would keep the keyboard and the clock waiting.
                 biased;
-                _ = ticks.tick() => self.display.tick(now())?,
+                _ = ticks.tick() => self.display.tick(now()),
                 Some(()) = async { tokio::select! { key = pressed.recv() => key, end = ended.recv() => end } } => {
                     let kill = *stop.borrow() >= Stop::Schedule;
                     cancel.cancel();
@@ -109,13 +116,21 @@ impl<'d, 'w> Stream<'d, 'w> {
         }
     }
 
-    fn fleet(&mut self, event: FleetEvent<RunEvent, ()>, names: &[String]) -> Result<(), Broken> {
+    fn fleet(&mut self, event: FleetEvent<RunEvent, ()>, names: &[String]) -> Result<(), IllegalTransition> {
         let lost = |host: usize, why: String| RunEvent::Unreachable {
             host: names.get(host).cloned().unwrap_or_default(),
             failure: Failure::new(why),
         };
         match event {
-            FleetEvent::Item { item, .. } => self.put(item),
+            FleetEvent::Item { host, .. } if self.expelled.contains(&host) => Ok(()),
+            FleetEvent::Item { host, item } => match self.put(item) {
+                // What a host says is its own affair: it is lost, the others go on.
+                Err(illegal) => {
+                    self.expelled.insert(host);
+                    self.put(lost(host, format!("the helper broke the contract of its events: {}", illegal.why)))
+                }
+                taken => taken,
+            },
             FleetEvent::Started { .. } | FleetEvent::Finished { .. } => Ok(()),
             FleetEvent::Panicked { host, message } => {
                 self.put(lost(host, format!("a defect of this program: {message}")))
@@ -129,4 +144,58 @@ impl<'d, 'w> Stream<'d, 'w> {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rectify_core::plan::Mode;
+
+    use super::*;
+    use crate::{
+        display::{Options, Output},
+        theme::Theme,
+    };
+
+    #[test]
+    fn a_host_that_breaks_the_contract_is_lost_and_the_others_go_on() {
+        let plain = Theme::new(false);
+        let options = Options {
+            output: Output::Json,
+            verbose: 0,
+            diff: false,
+            inventory: String::new(),
+            screen: None,
+            width: None,
+            stdout: plain,
+            stderr: plain,
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut display = Display::new(options, &mut out, &mut err);
+        let mut stream = Stream::new(&mut display);
+        let names = ["good".to_owned(), "bad".to_owned()];
+        stream
+            .put(RunEvent::Started {
+                run: "r".into(),
+                mode: Mode::Apply,
+                playbooks: Vec::new(),
+                hosts: names.to_vec(),
+                version: "0".into(),
+            })
+            .unwrap();
+        let mut say = |host: usize, item: RunEvent| stream.fleet(FleetEvent::Item { host, item }, &names).unwrap();
+        let begun = |host: &str| RunEvent::Connecting { host: host.into() };
+        say(0, begun("good"));
+        say(1, begun("bad"));
+        // It never connected; what it says afterwards is not listened to.
+        say(1, RunEvent::HostFinished { host: "bad".into() });
+        say(1, RunEvent::HostFinished { host: "bad".into() });
+        say(0, RunEvent::Connected { host: "good".into(), tasks: Vec::new() });
+        say(0, RunEvent::HostFinished { host: "good".into() });
+        stream.put(RunEvent::Finished).unwrap();
+        let (state, written) = display.finish();
+        written.unwrap();
+        assert_eq!(state.exit_code(), 4);
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.contains("broke the contract") && said.lines().count() == 7, "{said}");
+    }
 }
