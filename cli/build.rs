@@ -45,6 +45,15 @@ const NAME_SERVICE: &[&str] = &[
 /// `dlsym` for newer calls), so they can be refused for other C libraries only.
 const LOADING: &[&str] = &["dlopen", "dlsym", "__libc_dlopen_mode"];
 
+/// Static, and small: nothing unwinds in a program that aborts.
+const FLAGS: &str = "-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no";
+
+/// Functions that are the same are kept once. An option of lld, which rustc brings along for this target.
+const FOLD: (&str, &str) = ("x86_64-unknown-linux-gnu", " -C link-arg=-Wl,--icf=all");
+
+/// What stays of the tables for unwinding, bytes: zeros, which mean an empty table to the start code that reads it.
+const NO_TABLE: [u8; 256] = [0; 256];
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
@@ -112,21 +121,48 @@ fn build(root: &Path, out: &Path, target: &str) -> Result<PathBuf> {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         // Clippy's and other wrappers are for the outer build.
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static")
+        .env("RUSTFLAGS", format!("{FLAGS}{}", if target == FOLD.0 { FOLD.1 } else { "" }))
         .status()?;
     if !status.success() {
         return Err(format!("building the helper for {target} failed").into());
     }
     let built = folder.join(target).join(profile).join("rectify-host");
     refuse_forbidden(&built, target)?;
-    let stripped = out.join(format!("rectify-host-{target}"));
-    run(Command::new("strip").arg("-o").arg(&stripped).arg(&built))?;
-    Ok(stripped)
+    thin(&built, out, target)
+}
+
+/// Takes out what a program that aborts never reads: symbols, and the tables for unwinding, which the compiler writes all
+/// the same for everything that has something to clean up.
+fn thin(built: &Path, out: &Path, target: &str) -> Result<PathBuf> {
+    let thin = out.join(format!("rectify-host-{target}"));
+    let empty = out.join("no-table");
+    fs::write(&empty, NO_TABLE)?;
+    let update = format!(".eh_frame={}", empty.display());
+    run(binutil("objcopy", target)
+        .args(["--strip-all", "--remove-section=.comment", "--remove-section=.eh_frame_hdr", "--update-section"])
+        .arg(update)
+        .args([built, &thin]))?;
+    if target.starts_with(&env::var("CARGO_CFG_TARGET_ARCH")?) {
+        let said = run(Command::new(&thin).arg("--self-test"))?;
+        if said != b"rectify-host ok\n" {
+            return Err(format!("{} does not run", thin.display()).into());
+        }
+    }
+    Ok(thin)
+}
+
+/// A tool of binutils for that target: `aarch64-linux-gnu-nm` where the plain `nm` knows this machine's format only.
+fn binutil(name: &str, target: &str) -> Command {
+    let arch = target.split('-').next().unwrap_or(target);
+    let prefixed = format!("{arch}-linux-gnu-{name}");
+    let own = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|own| own == arch);
+    let there = !own && Command::new(&prefixed).arg("--version").output().is_ok();
+    Command::new(if there { prefixed } else { name.to_owned() })
 }
 
 /// These are linked only if something calls them.
 fn refuse_forbidden(helper: &Path, target: &str) -> Result<()> {
-    let symbols = run(Command::new("nm").arg("--defined-only").arg(helper))?;
+    let symbols = run(binutil("nm", target).arg("--defined-only").arg(helper))?;
     let text = String::from_utf8_lossy(&symbols);
     if text.lines().count() < 100 {
         return Err(format!("{} has no symbols left to check", helper.display()).into());

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use similar::TextDiff;
+
+use super::lines::text_diff;
 
 /// One property of one thing, before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -130,19 +131,6 @@ fn contents(before: Option<&Map<String, Value>>, after: Option<&Map<String, Valu
         })
     };
     Diff::Opaque { before: opaque(before), after: opaque(after) }
-}
-
-fn text_diff(before: &str, after: &str) -> Diff {
-    let lines = TextDiff::from_lines(before, after);
-    let (mut added, mut removed) = (0, 0);
-    for change in lines.iter_all_changes() {
-        match change.tag() {
-            similar::ChangeTag::Insert => added += 1,
-            similar::ChangeTag::Delete => removed += 1,
-            similar::ChangeTag::Equal => {}
-        }
-    }
-    Diff::Text { unified: lines.unified_diff().context_radius(3).to_string(), added, removed }
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -12,6 +12,7 @@
 //! [`RunState::apply`] is the one table of legal transitions; it refuses anything else.
 
 mod change;
+mod lines;
 mod outcome;
 mod state;
 
