@@ -10,6 +10,7 @@ pub mod diag;
 pub mod event;
 #[cfg(feature = "controller")]
 pub mod graph;
+#[cfg(feature = "controller")]
 pub mod inventory;
 pub mod mask;
 pub mod module;
@@ -17,5 +18,7 @@ pub mod plan;
 #[cfg(feature = "controller")]
 pub mod playbook;
 pub mod template;
+#[cfg(feature = "controller")]
+pub mod vault;
 pub mod wire;
 pub mod yaml;
