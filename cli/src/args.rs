@@ -4,6 +4,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::vault::Vaults;
+
 /// Declarative remediation over SSH: preview every change, apply it, keep it that way.
 #[derive(Debug, Parser)]
 #[command(name = "rectify", bin_name = "rectify", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -103,6 +105,12 @@ pub(crate) enum Verb {
         rectify trust 'new*' --yes     after you compared them otherwise\n\n\
         A host shows its own fingerprints by: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")]
     Trust(Trust),
+    /// Encrypt, decrypt, view and edit files in Ansible Vault's format
+    #[command(after_help = "Examples:\n  \
+        rectify vault encrypt group_vars/all/vault.yml\n  \
+        rectify vault edit --vault-id prod@~/.vault-prod group_vars/all/vault.yml\n  \
+        rectify vault encrypt-string -n db_password --prompt")]
+    Vault(crate::verbs::vault::Vault),
     /// List the modules, or show one's reference
     Modules(Modules),
     /// Print the JSON Schema of playbooks, for editors
@@ -136,6 +144,8 @@ pub(crate) struct Hosts {
     /// Variables that win over all others: `key=value …`, YAML or JSON, or `@FILE`; can be given several times
     #[arg(short, long = "extra-vars", value_name = "VARS")]
     pub(crate) extra_vars: Vec<String>,
+    #[command(flatten)]
+    pub(crate) vaults: Vaults,
 }
 
 impl Hosts {

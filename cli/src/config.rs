@@ -22,6 +22,11 @@ pub(crate) struct Config {
     /// Folders in which roles are looked for, besides `roles/` beside the playbook.
     #[serde(default)]
     pub(crate) roles_path: Vec<PathBuf>,
+    /// The vault password's file, or the program that prints it, where neither command line nor environment names one.
+    pub(crate) vault_password_file: Option<PathBuf>,
+    /// Vault passwords by their vault ids, `ID@FILE` or `ID@prompt`; tried before those of the command line.
+    #[serde(default)]
+    pub(crate) vault_ids: Vec<String>,
 }
 
 impl Config {

@@ -4,11 +4,13 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use rectify_core::{
     inventory::{Files, ScriptOutput},
     playbook::{FileInfo, FileKind},
+    vault::{self, Keyring},
 };
 use sha2::{Digest, Sha256};
 
@@ -18,11 +20,25 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_STDOUT: u64 = (256 << 20) + 1;
 const MAX_STDERR: u64 = 64 << 10;
 
-/// The machine this program runs on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Disk;
+/// The machine this program runs on, and what opens encrypted files on it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disk {
+    keyring: Arc<Keyring>,
+}
+
+impl Disk {
+    /// With these vault passwords.
+    #[cfg_attr(test, allow(dead_code, reason = "the tests of the inventory compile this file too"))]
+    pub(crate) fn new(keyring: Arc<Keyring>) -> Self {
+        Disk { keyring }
+    }
+}
 
 impl Files for Disk {
+    fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = fs::File::open(path)?;
         let mut bytes = Vec::new();
@@ -86,6 +102,16 @@ fn bounded(mut pipe: impl Read, limit: u64) -> Vec<u8> {
 }
 
 impl rectify_core::playbook::Files for Disk {
+    fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    fn is_vaulted(&self, path: &Path) -> io::Result<bool> {
+        let mut head = Vec::new();
+        fs::File::open(path)?.take(16).read_to_end(&mut head)?;
+        Ok(vault::is_vaulted(&head) && vault::is_vaulted(&Files::read(self, path)?))
+    }
+
     fn info(&self, path: &Path) -> Option<FileInfo> {
         use std::os::unix::fs::PermissionsExt;
         let meta = fs::metadata(path).ok()?;

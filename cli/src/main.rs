@@ -11,6 +11,7 @@ mod helpers;
 mod project;
 mod run;
 mod theme;
+mod vault;
 mod verbs;
 
 use std::{io::Write, process::ExitCode};
@@ -62,6 +63,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Verb::Inventory(args) => verbs::show::main(args, &cli.common),
         Verb::Facts(args) => verbs::facts::run(args, &cli.common),
         Verb::Trust(args) => verbs::trust::run(args, &cli.common),
+        Verb::Vault(args) => verbs::vault::run(args),
         Verb::Modules(args) => verbs::modules::run(args),
         Verb::Schema => verbs::schema::run(),
         Verb::Man { folder } => {

@@ -6,6 +6,7 @@ use rectify_core::{
     diag::{Diagnostic, Diagnostics, SourceMap, did_you_mean, render},
     inventory::{Files, Inventory, Limit, Options, load},
     playbook::{self, Playbook},
+    vault::{self, Keyring},
     yaml,
 };
 use rectify_modules::REGISTRY;
@@ -27,6 +28,8 @@ pub(crate) struct Project {
     pub(crate) extra_vars: Map<String, Value>,
     /// `-l`, resolved.
     pub(crate) limit: Option<BTreeSet<String>>,
+    /// The vault passwords, and what they opened.
+    pub(crate) keyring: Arc<Keyring>,
     /// Whether diagnostics are coloured.
     colour: bool,
 }
@@ -37,7 +40,7 @@ impl Project {
     /// # Errors
     /// Everything that is wrong, in one text.
     pub(crate) fn load(config: &Config, hosts: &Hosts, playbooks: &[PathBuf], colour: bool) -> Result<Self, Expected> {
-        Self::load_by(config, hosts, playbooks, Arc::new(Disk), colour)
+        Self::load_by(config, hosts, playbooks, |disk| Arc::new(disk), colour)
     }
 
     /// As [`Project::load`], with another reader of playbooks.
@@ -48,7 +51,7 @@ impl Project {
         config: &Config,
         hosts: &Hosts,
         playbooks: &[PathBuf],
-        reader: Arc<dyn playbook::Files>,
+        reader: impl FnOnce(Disk) -> Arc<dyn playbook::Files>,
         colour: bool,
     ) -> Result<Self, Expected> {
         let (project, found) = Self::read(config, hosts, playbooks, reader, colour)?;
@@ -63,23 +66,26 @@ impl Project {
         config: &Config,
         hosts: &Hosts,
         playbooks: &[PathBuf],
-        reader: Arc<dyn playbook::Files>,
+        reader: impl FnOnce(Disk) -> Arc<dyn playbook::Files>,
         colour: bool,
     ) -> Result<(Self, Diagnostics), Expected> {
         let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
+        let keyring = Arc::new(hosts.vaults.keyring(config)?);
+        let disk = Disk::new(keyring.clone());
         let cwd = std::env::current_dir().map_err(|e| Expected::usage(format!("the current folder: {e}")))?;
         let sources = config.inventory(&hosts.inventory)?;
         let mut playbook_dirs: Vec<PathBuf> = playbooks.iter().filter_map(|p| p.parent().map(PathBuf::from)).collect();
         playbook_dirs.dedup();
         let options = Options { sources, playbook_dirs, cwd };
-        let inventory = load(&Disk, &options, &mut map, &mut found);
-        let extra_vars = extra_vars(&hosts.extra_vars)?;
-        let playbook = playbook::load(playbooks, reader, REGISTRY, config.roles_path.clone(), &mut map, &mut found);
+        let inventory = load(&disk, &options, &mut map, &mut found);
+        let extra_vars = extra_vars(&hosts.extra_vars, &disk, &mut map)?;
+        let playbook =
+            playbook::load(playbooks, reader(disk), REGISTRY, config.roles_path.clone(), &mut map, &mut found);
         let limit = match &hosts.limit {
             Some(text) if !found.has_errors() => Some(limit(&inventory, text, &mut found)?),
             _ => None,
         };
-        Ok((Project { map, found: Diagnostics::new(), inventory, playbook, extra_vars, limit, colour }, found))
+        Ok((Project { map, found: Diagnostics::new(), inventory, playbook, extra_vars, limit, keyring, colour }, found))
     }
 
     /// The hosts of a pattern from the command line, narrowed by `-l`.
@@ -103,13 +109,13 @@ impl Project {
 
     /// Problems as text.
     pub(crate) fn render(&self, found: &Diagnostics) -> String {
-        render(&self.map, found, self.colour)
+        self.keyring.secrets().masker().apply(&render(&self.map, found, self.colour))
     }
 }
 
 fn limit(inventory: &Inventory, text: &str, found: &mut Diagnostics) -> Result<BTreeSet<String>, Expected> {
     let read = |path: &str| {
-        let bytes = Files::read(&Disk, path.as_ref())?;
+        let bytes = Files::read(&Disk::default(), path.as_ref())?;
         String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8 text"))
     };
     let limit = Limit::parse(text, read).map_err(|e| Expected::usage(format!("--limit: {e}")))?;
@@ -136,16 +142,18 @@ fn unmatched(inventory: &Inventory, parts: &[String]) -> Vec<String> {
 }
 
 /// Variables from the command line: `key=value …`, YAML or JSON, or `@FILE`. Later ones win.
-fn extra_vars(given: &[String]) -> Result<Map<String, Value>, Expected> {
+fn extra_vars(given: &[String], disk: &Disk, map: &mut SourceMap) -> Result<Map<String, Value>, Expected> {
     let mut all = Map::new();
     for text in given {
         let vars = match text.strip_prefix('@') {
             Some(path) => {
-                let read = Files::read(&Disk, path.as_ref());
+                let read = Files::read(disk, path.as_ref());
                 let bytes = read.map_err(|e| Expected::usage(format!("--extra-vars: reading {path}: {e}")))?;
-                mapping(path, &String::from_utf8_lossy(&bytes))?
+                mapping(path, bytes, disk, map)?
             }
-            None if text.trim_start().starts_with(['{', '[']) || text.contains(": ") => mapping("--extra-vars", text)?,
+            None if text.trim_start().starts_with(['{', '[']) || text.contains(": ") => {
+                mapping("--extra-vars", text.clone().into_bytes(), disk, map)?
+            }
             None => pairs(text)?,
         };
         all.extend(vars);
@@ -153,12 +161,24 @@ fn extra_vars(given: &[String]) -> Result<Map<String, Value>, Expected> {
     Ok(all)
 }
 
-fn mapping(name: &str, text: &str) -> Result<Map<String, Value>, Expected> {
-    let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
-    let file = map.add(name, text);
-    let parsed = yaml::parse(&map, file, &mut found);
+fn mapping(name: &str, text: Vec<u8>, disk: &Disk, map: &mut SourceMap) -> Result<Map<String, Value>, Expected> {
+    let mut found = Diagnostics::new();
+    let keyring = Files::keyring(disk);
+    let wrong = |map: &SourceMap, found: &Diagnostics| {
+        let text = render(map, found, false);
+        Expected::usage(keyring.secrets().masker().apply(text.trim_end()))
+    };
+    let file = match vault::register(keyring, map, name.to_owned(), text) {
+        Ok(file) => file,
+        Err(problem) => {
+            found.push(*problem);
+            return Err(wrong(map, &found));
+        }
+    };
+    let parsed = yaml::parse(map, file, &mut found);
+    vault::note(keyring, map, file, &parsed.docs);
     if found.has_errors() {
-        return Err(Expected::usage(render(&map, &found, false).trim_end()));
+        return Err(wrong(map, &found));
     }
     match parsed.docs.first().map(yaml::Node::to_json) {
         Some(Value::Object(vars)) => Ok(vars),

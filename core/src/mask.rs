@@ -4,12 +4,81 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What stands in place of a secret.
 pub const MASK: &str = "********";
 
 /// The shortest text that counts as secret, in bytes: hiding shorter ones would hide everything.
 const MIN_SECRET: usize = 3;
+
+/// The shortest line of a text of several lines that counts by itself, in bytes.
+const MIN_LINE: usize = 6;
+
+/// The secrets of a run, as they become known. Shared by whoever finds them and whoever hides them.
+#[derive(Default)]
+pub struct Secrets {
+    count: AtomicUsize,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    texts: BTreeSet<String>,
+    masker: Option<Arc<Masker>>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({})", self.count.load(Ordering::Relaxed))
+    }
+}
+
+impl Secrets {
+    /// Counts a text as secret from here on; one that is shorter than three bytes cannot be hidden and is left out.
+    pub fn keep(&self, text: &str) {
+        if text.trim().len() < MIN_SECRET {
+            return;
+        }
+        let mut known = self.lock();
+        if known.texts.insert(text.to_owned()) {
+            known.masker = None;
+            self.count.store(known.texts.len(), Ordering::Release);
+        }
+    }
+
+    /// Whether nothing is secret, which is the common case.
+    pub fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether that very text is secret.
+    pub fn contains(&self, text: &str) -> bool {
+        !self.is_empty() && self.lock().texts.contains(text)
+    }
+
+    /// Whether a secret stands in a text as it is.
+    pub fn is_within(&self, text: &str) -> bool {
+        !self.is_empty() && self.lock().texts.iter().any(|secret| text.contains(secret.as_str()))
+    }
+
+    /// Every secret.
+    pub fn texts(&self) -> BTreeSet<String> {
+        self.lock().texts.clone()
+    }
+
+    /// What hides all secrets so far.
+    pub fn masker(&self) -> Arc<Masker> {
+        let mut known = self.lock();
+        let Known { texts, masker } = &mut *known;
+        masker.get_or_insert_with(|| Arc::new(Masker::new(texts.iter()))).clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Replaces secrets by [`MASK`], in the forms in which they may turn up.
 ///
@@ -32,25 +101,22 @@ pub struct Masker {
 impl Masker {
     /// Makes a masker of these secrets.
     pub fn new(secrets: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut forms = BTreeSet::new();
+        secrets.into_iter().for_each(|secret| spell(secret.as_ref(), &mut forms));
         let mut masker = Masker::default();
-        for secret in secrets {
-            masker.add(secret.as_ref());
-        }
+        masker.take(forms);
         masker
     }
 
     /// Registers a secret; one that is shorter than three bytes is left out.
     pub fn add(&mut self, secret: &str) {
-        let mut forms: BTreeSet<String> = BTreeSet::new();
-        let trimmed = secret.trim();
-        forms.insert(secret.to_owned());
-        forms.insert(trimmed.to_owned());
-        forms.extend(secret.lines().map(|l| l.trim().to_owned()));
-        for text in forms.clone().iter().filter(|f| f.len() >= MIN_SECRET) {
-            forms.extend(spellings(text));
-        }
-        forms.retain(|f| f.len() >= MIN_SECRET && !self.needles.contains(f));
-        self.needles.extend(forms);
+        let mut forms: BTreeSet<String> = self.needles.drain(..).collect();
+        spell(secret, &mut forms);
+        self.take(forms);
+    }
+
+    fn take(&mut self, forms: BTreeSet<String>) {
+        self.needles = forms.into_iter().filter(|form| form.len() >= MIN_SECRET).collect();
         self.needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         self.heads = vec![false; 256];
         for needle in &self.needles {
@@ -110,6 +176,16 @@ impl Masker {
             }
             _ => {}
         }
+    }
+}
+
+/// Adds every form in which a secret may turn up.
+fn spell(secret: &str, forms: &mut BTreeSet<String>) {
+    let whole = [secret, secret.trim()];
+    let lines = secret.lines().map(str::trim).filter(|line| line.len() >= MIN_LINE || *line == secret.trim());
+    for text in whole.into_iter().chain(lines).filter(|text| text.len() >= MIN_SECRET) {
+        forms.extend(spellings(text));
+        forms.insert(text.to_owned());
     }
 }
 

@@ -11,6 +11,7 @@ use rectify_core::{
     compile::Compiled,
     event::{Failure, RunEvent, RunState},
     plan::Mode,
+    playbook::{self, Files},
 };
 use rectify_remote::run::{BlobSource, Order};
 
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::{
     display::{Display, Options, Painter, Screen},
+    files::Disk,
     project::Project,
 };
 
@@ -52,12 +54,13 @@ impl Execution {
         let (mut stdout, mut stderr) = (std::io::stdout().lock(), std::io::stderr());
         let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
         let run = compiled.first().map(|c| c.plan.run.clone()).unwrap_or_default();
+        let keyring = project.keyring.clone();
         let shared = Arc::new((project, reach));
         let jobs = compiled.into_iter().map(|compiled| job(&shared, compiled)).collect();
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
-            let mut stream = Stream::new(&mut display);
+            let mut stream = Stream::new(&mut display, keyring);
             stream.put(RunEvent::Started {
                 run,
                 mode: self.mode,
@@ -83,9 +86,22 @@ fn job(shared: &Arc<(Project, Reach)>, compiled: Compiled) -> Job {
         let (project, reach) = &*shared;
         let (way, start) = reach.host(&project.inventory, &compiled.plan.host, &compiled.access)?;
         let blobs = compiled.blobs;
-        let order = Order::new(compiled.plan, |sha256| blobs.get(sha256).map(|b| BlobSource::File(b.path.clone())))
-            .map_err(|e| Failure::from_error(&e))?;
+        let order =
+            Order::new(compiled.plan, |sha256| blobs.get(sha256).map(|blob| source(project, sha256, &blob.path)))
+                .map_err(|e| Failure::from_error(&e))?;
         Ok(Prepared { way, start, order, notes: reach.notes() })
     });
     Job { host, prepare }
+}
+
+/// Where a content comes from: its file, or, if that is encrypted, what the keyring makes of it.
+fn source(project: &Project, sha256: &str, path: &std::path::Path) -> BlobSource {
+    let plain = || {
+        let disk = Disk::new(project.keyring.clone());
+        let content = if disk.is_vaulted(path).ok()? { Files::read(&disk, path).ok()? } else { return None };
+        let plain = project.keyring.open(&content).ok()?.0;
+        // With `decrypt: false` it goes as it is.
+        (playbook::sha256(&plain) == sha256).then_some(plain)
+    };
+    plain().map_or_else(|| BlobSource::File(path.to_owned()), BlobSource::Bytes)
 }

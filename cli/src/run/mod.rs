@@ -55,7 +55,11 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     let passwords = passwords(&args.connection)?;
     let output = if args.json { Output::Json } else { Output::Report };
     let screen = screen(output == Output::Report);
-    let reach = Reach::new(args.connection.clone(), passwords, &project.extra_vars, screen.clone())?;
+    let reach = Reach::new(args.connection.clone(), passwords, &project, screen.clone())?;
+    let locked = reach.locked(&project.inventory, compiled.iter().map(|c| c.plan.host.as_str()));
+    if locked.has_errors() {
+        return Err(project.expected(&locked).into());
+    }
     let display = Options {
         output,
         verbose: common.verbose,

@@ -10,9 +10,11 @@ use std::{
 
 use rectify_core::{
     compile::Access,
+    diag::{Diagnostic, Diagnostics},
     event::Failure,
     inventory::{Connection as Vars, Inventory, Var},
     template::{Engine, EngineOptions, Rendered, Vars as TemplateVars, may_be_template},
+    vault::Keyring,
 };
 use rectify_remote::{
     Secret,
@@ -25,7 +27,7 @@ use rectify_remote::{
 use serde_json::{Map, Value};
 
 use super::ask::Passphrases;
-use crate::{args::Connection, display::Screen, exit::Expected, helpers::HELPERS};
+use crate::{args::Connection, display::Screen, exit::Expected, helpers::HELPERS, project::Project};
 
 /// Secrets that were asked for once.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +48,7 @@ pub(crate) struct Reach {
     images: Images,
     templates: Engine,
     extra_vars: Map<String, Value>,
+    keyring: Arc<Keyring>,
 }
 
 /// What of the configuration is not supported: all that was seen, and what was not yet told.
@@ -86,7 +89,7 @@ impl Reach {
     pub(crate) fn new(
         options: Connection,
         passwords: Passwords,
-        extra: &Map<String, Value>,
+        project: &Project,
         screen: Option<Screen>,
     ) -> Result<Self, Expected> {
         let env = Env::system(true);
@@ -117,7 +120,8 @@ impl Reach {
             connector: Connector::new(Arc::new(Passphrases(screen))),
             images,
             templates: Engine::new(EngineOptions::default()),
-            extra_vars: extra.clone(),
+            extra_vars: project.extra_vars.clone(),
+            keyring: project.keyring.clone(),
         })
     }
 
@@ -160,6 +164,31 @@ impl Reach {
         }
     }
 
+    /// A password, which is shown nowhere from here on.
+    fn secret(&self, password: String) -> Secret {
+        self.keyring.keep(&password);
+        Secret::new(password)
+    }
+
+    /// The connection variables of these hosts that cannot be opened: known before any host is contacted.
+    pub(crate) fn locked<'h>(&self, inventory: &Inventory, hosts: impl Iterator<Item = &'h str>) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        for host in hosts {
+            let vars = inventory.connection(host);
+            for var in [vars.password, vars.become_password, vars.user, vars.host, vars.port, vars.private_key_file]
+                .into_iter()
+                .flatten()
+            {
+                if let Err((_, why)) = self.keyring.reveal_all(&mut (*var.value).clone()) {
+                    let problem = Diagnostic::error("vault", format!("a connection variable cannot be opened: {why}"));
+                    let problem = problem.at(var.at, "set here");
+                    found.push(problem.help("give the password with --vault-password-file, --vault-id or -J"));
+                }
+            }
+        }
+        found
+    }
+
     /// The SSH target of a host.
     pub(crate) fn target(&self, inventory: &Inventory, host: &str, access: Option<&Access>) -> Result<Target, Failure> {
         let vars = inventory.connection(host);
@@ -181,7 +210,7 @@ impl Reach {
                 .map(|p| home(&p))
                 .or_else(|| self.options.private_key.clone()),
             password: text("ansible_password", vars.password)?
-                .map(Secret::new)
+                .map(|password| self.secret(password))
                 .or_else(|| self.passwords.login.clone()),
             connect_timeout: timeout.map(Duration::from_secs),
         };
@@ -302,7 +331,7 @@ impl Reach {
             Some(word) => word.parse().map_err(|e: String| Failure::new(format!("become_method: {e}")))?,
         };
         let password = text("ansible_become_password", vars.become_password)?
-            .map(Secret::new)
+            .map(|password| self.secret(password))
             .or_else(|| self.passwords.r#become.clone());
         let flags = access.become_flags.clone().or(text("ansible_become_flags", vars.become_flags)?);
         let flags = method.flags(flags.as_deref().unwrap_or_default()).map_err(|flag| {
@@ -323,16 +352,19 @@ impl Reach {
         let same = NAMES.iter().find(|names| names.contains(&name)).copied().unwrap_or_default();
         let given = same.iter().rev().find_map(|name| self.extra_vars.get(*name));
         let Some(value) = given.or(var.map(|v| &*v.value)) else { return Ok(None) };
+        let mut value = value.clone();
+        self.keyring.reveal_all(&mut value).map_err(|(_, why)| Failure::new(format!("{name}: {why}")))?;
         let plain = |value: &Value| match value {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        match value {
+        match &value {
             Value::String(text) if may_be_template(text) => {
                 let mut all = inventory.vars(host).unwrap_or_default();
                 all.extend(inventory.magic(host));
                 all.extend(self.extra_vars.clone());
+                self.keyring.reveal_vars(&mut all);
                 match self.templates.render_value(text, &TemplateVars::new(&all)) {
                     Ok(Rendered::Value(value)) => Ok(plain(&value)),
                     Ok(_) => Ok(None),

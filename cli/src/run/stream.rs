@@ -3,10 +3,14 @@
 use std::{
     collections::HashSet,
     num::NonZeroUsize,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rectify_core::event::{Event, Failure, IllegalTransition, RunEvent};
+use rectify_core::{
+    event::{Event, Failure, IllegalTransition, RunEvent},
+    vault::Keyring,
+};
 use rectify_remote::{
     fleet::{FleetEvent, run_fleet},
     helper::Start,
@@ -46,14 +50,15 @@ pub(crate) struct Prepared {
 /// Numbers and stamps events on their way into a display.
 pub(crate) struct Stream<'d, 'w> {
     display: &'d mut Display<'w>,
+    keyring: Arc<Keyring>,
     next: u64,
     /// Hosts that are not listened to any more, by their places in the list of jobs.
     expelled: HashSet<usize>,
 }
 
 impl<'d, 'w> Stream<'d, 'w> {
-    pub(crate) fn new(display: &'d mut Display<'w>) -> Self {
-        Stream { display, next: 0, expelled: HashSet::new() }
+    pub(crate) fn new(display: &'d mut Display<'w>, keyring: Arc<Keyring>) -> Self {
+        Stream { display, keyring, next: 0, expelled: HashSet::new() }
     }
 
     /// Puts an event behind the ones before.
@@ -61,9 +66,23 @@ impl<'d, 'w> Stream<'d, 'w> {
     /// # Errors
     /// An event that is not legal here; it then has no place in the stream.
     pub(crate) fn put(&mut self, what: RunEvent) -> Result<(), IllegalTransition> {
+        let what = self.masked(what);
         self.display.take(&Event { seq: self.next, at: now(), what })?;
         self.next += 1;
         Ok(())
+    }
+
+    /// What this program itself says of a host, without secrets; the helper's events come masked.
+    fn masked(&self, what: RunEvent) -> RunEvent {
+        if self.keyring.secrets().is_empty() {
+            return what;
+        }
+        let masker = self.keyring.secrets().masker();
+        match what {
+            RunEvent::Unreachable { host, failure } => RunEvent::Unreachable { host, failure: failure.masked(&masker) },
+            RunEvent::Warning { host, message } => RunEvent::Warning { host, message: masker.apply(&message) },
+            other => other,
+        }
     }
 
     /// Runs all jobs, at most `forks` at a time, and puts what they say in order. An interruption (from the keyboard, or

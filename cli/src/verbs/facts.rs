@@ -13,6 +13,7 @@ use rectify_core::{
     event::RunState,
     plan::{Mode, Options as PlanOptions},
     playbook::{FileInfo, FileKind, Files},
+    vault::Keyring,
     yaml,
 };
 use serde_json::{Map, Value, json};
@@ -41,7 +42,7 @@ const PLAYBOOK: &str = "rectify facts";
 pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let (out_theme, err_theme) = (crate::theme(common, true), crate::theme(common, false));
-    let reader = Arc::new(Given(playbook(args)));
+    let reader = |disk| -> Arc<dyn Files> { Arc::new(Given(playbook(args), disk)) };
     let project = Project::load_by(&config, &args.hosts, &[PLAYBOOK.into()], reader, err_theme.is_coloured())?;
     project.hosts(&args.pattern)?;
     let mut found = Diagnostics::new();
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     warn(&project, &found, &compiled)?;
     let screen = screen(true);
     let passwords = passwords(&args.connection)?;
-    let reach = Reach::new(args.connection.clone(), passwords, &project.extra_vars, screen.clone())?;
+    let reach = Reach::new(args.connection.clone(), passwords, &project, screen.clone())?;
     let display = Options {
         output: Output::Nothing,
         verbose: common.verbose,
@@ -161,30 +162,34 @@ fn fact(page: &mut Page, indent: usize, name: Span<'_>, value: &Value) {
 }
 
 /// Files with one playbook among them that is in no folder.
-struct Given(String);
+struct Given(String, Disk);
 
 impl Files for Given {
+    fn keyring(&self) -> &Keyring {
+        Files::keyring(&self.1)
+    }
+
     fn info(&self, path: &Path) -> Option<FileInfo> {
         match self.is(path) {
             true => Some(FileInfo { kind: FileKind::File, mode: 0o644, size: self.0.len() as u64 }),
-            false => Disk.info(path),
+            false => self.1.info(path),
         }
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        if self.is(path) { Ok(self.0.clone().into_bytes()) } else { Files::read(&Disk, path) }
+        if self.is(path) { Ok(self.0.clone().into_bytes()) } else { Files::read(&self.1, path) }
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
-        Files::list(&Disk, folder)
+        Files::list(&self.1, folder)
     }
 
     fn absolute(&self, path: &Path) -> PathBuf {
-        Disk.absolute(path)
+        Files::absolute(&self.1, path)
     }
 
     fn digest(&self, path: &Path) -> io::Result<(String, u64)> {
-        Disk.digest(path)
+        Files::digest(&self.1, path)
     }
 }
 

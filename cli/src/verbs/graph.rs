@@ -33,9 +33,11 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     }
     let compiled = job.compile_all().map_err(|wrong| project.expected(&wrong))?;
     let graphs = graph::group(compiled.iter().map(|c| &c.plan));
+    let masker = project.keyring.secrets().masker();
     let mut out = std::io::stdout().lock();
     if args.format == GraphFormat::Json {
-        let all: Vec<_> = graphs.iter().map(Graph::json).collect();
+        let mut all: serde_json::Value = graphs.iter().map(Graph::json).collect();
+        masker.apply_json(&mut all);
         serde_json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
         return Ok(exit::OK);
@@ -46,7 +48,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
             GraphFormat::Mermaid => graph::mermaid(graph),
             _ => graph::text(graph),
         };
-        writeln!(out, "{}", text.trim_end())?;
+        writeln!(out, "{}", masker.apply(text.trim_end()))?;
     }
     Ok(exit::OK)
 }

@@ -12,7 +12,6 @@ use crate::{
     args::{Common, Lint as Args},
     config::Config,
     exit::{self, Expected},
-    files::Disk,
     project::Project,
 };
 
@@ -21,7 +20,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let playbooks = config.playbooks(&args.playbooks)?;
     let colour = crate::theme(common, false).is_coloured();
-    let (project, mut found) = Project::read(&config, &args.hosts, &playbooks, Arc::new(Disk), colour)?;
+    let (project, mut found) = Project::read(&config, &args.hosts, &playbooks, |disk| Arc::new(disk), colour)?;
     if !found.has_errors() {
         let mut options = CompileOptions::new("lint", Mode::Check);
         options.extra_vars.clone_from(&project.extra_vars);
@@ -38,7 +37,9 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
 fn report(args: &Args, project: &Project, found: &Diagnostics) -> anyhow::Result<u8> {
     if args.json {
         let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &to_json(&project.map, found))?;
+        let mut problems = to_json(&project.map, found);
+        project.keyring.secrets().masker().apply_json(&mut problems);
+        serde_json::to_writer_pretty(&mut out, &problems)?;
         writeln!(out)?;
         return Ok(if found.has_errors() { exit::USAGE } else { exit::OK });
     }

@@ -9,3 +9,4 @@ pub(crate) mod modules;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod trust;
+pub(crate) mod vault;

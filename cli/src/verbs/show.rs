@@ -1,6 +1,6 @@
 //! `rectify inventory`: from the command line to what is printed.
 
-use std::io::Write;
+use std::{io::Write, sync::Arc};
 
 use rectify_core::diag::{Diagnostics, SourceMap, render};
 
@@ -32,8 +32,10 @@ pub(crate) fn main(args: &crate::args::Inventory, common: &crate::args::Common) 
         cwd: std::env::current_dir()?,
     };
     let (mut map, mut found) = (SourceMap::new(), Diagnostics::new());
-    let text = run(&query, &Disk, &mut map, &mut found);
+    let keyring = Arc::new(args.hosts.vaults.keyring(&config)?);
+    let text = run(&query, &Disk::new(keyring.clone()), &mut map, &mut found);
     let shown = render(&map, &found, crate::theme(common, false).is_coloured());
+    let shown = keyring.secrets().masker().apply(&shown);
     let Some(text) = text else { return Err(Expected::usage(shown.trim_end()).into()) };
     if !shown.trim().is_empty() {
         writeln!(std::io::stderr(), "{}", shown.trim_end())?;

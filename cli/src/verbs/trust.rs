@@ -33,7 +33,7 @@ use crate::{
 pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let project = Project::load(&config, &args.hosts, &[], crate::theme(common, false).is_coloured())?;
-    let reach = Reach::new(args.into(), Passwords::default(), &project.extra_vars, None)?;
+    let reach = Reach::new(args.into(), Passwords::default(), &project, None)?;
     let mut found = targets(&project, &reach, &project.hosts(&args.pattern)?);
     let file = match &args.known_hosts {
         Some(file) => file.clone(),

@@ -24,7 +24,8 @@ pub(crate) struct SourceFiles {
 pub(crate) struct Cache {
     pub(crate) resolved: Mutex<HashMap<(usize, usize, String), Arc<Resolved>>>,
     pub(crate) ordered: Mutex<HashMap<OrderKey, Arc<Ordered>>>,
-    pub(crate) sources: Mutex<HashMap<PathBuf, Source>>,
+    /// By path, and whether an encrypted file is to be decrypted.
+    pub(crate) sources: Mutex<HashMap<(PathBuf, bool), Source>>,
     names: Mutex<HashMap<String, Names>>,
 }
 

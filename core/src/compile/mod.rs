@@ -20,6 +20,7 @@ mod owns;
 mod reach;
 mod render;
 mod resources;
+mod secrets;
 mod select;
 mod task;
 mod vars;

@@ -15,8 +15,9 @@ use crate::{
     diag::{Diagnostic, Span},
     module::{Entity, Instance, Relations},
     plan::{FileRef, Loop},
-    playbook::{FileKind, Playbook, TaskDef, Use, candidates, diagnostic, template_options},
+    playbook::{FileKind, Playbook, TaskDef, Use, candidates, diagnostic, sha256, template_options},
     template::{TextKind, check_syntax, free_variables_of_file},
+    vault,
 };
 
 /// What is known of a task on the hosts that have the same values for what it reads.
@@ -172,6 +173,7 @@ fn files(
     if remote {
         return;
     }
+    let decrypt = given.get("decrypt").and_then(|arg| from_arg::<bool>(arg).ok()).unwrap_or(true);
     let span = task.arg_spans.get("src").map_or(task.span, |(_, value)| *value);
     let names = values.and_then(|values| {
         let known = Static::new(values);
@@ -196,7 +198,7 @@ fn files(
         if out.files.contains_key(&name.text) || name.text.is_empty() {
             continue;
         }
-        match source(playbook, cache, task, &name.text) {
+        match source(playbook, cache, task, &name.text, decrypt) {
             Ok(found) => {
                 out.blobs.extend(found.blobs.iter().cloned());
                 if src.has_template() && is_template(playbook, task) {
@@ -228,7 +230,8 @@ fn is_template(playbook: &Playbook, task: &TaskDef) -> bool {
 /// Checks a template that was not known when the playbook was read; what it reads is added to what the task reads.
 fn rendered_name(playbook: &Playbook, task: &TaskDef, found: &SourceFiles, span: Span, out: &mut Resolved) {
     let Some((_, path, _)) = found.blobs.first() else { return };
-    let Some(text) = playbook.files.read(path).ok().and_then(|c| String::from_utf8(c).ok()) else {
+    let content = playbook.files.read(path).ok().and_then(|c| vault::plain(playbook.files.keyring(), c).ok());
+    let Some(text) = content.and_then(|(c, _)| String::from_utf8(c).ok()) else {
         let problem = Diagnostic::error("encoding", format!("the template `{}` is not UTF-8 text", path.display()));
         out.problems.push(problem.at(span, ""));
         return;
@@ -244,37 +247,64 @@ fn rendered_name(playbook: &Playbook, task: &TaskDef, found: &SourceFiles, span:
     }
 }
 
-fn source(playbook: &Playbook, cache: &Cache, task: &TaskDef, name: &str) -> Result<Arc<SourceFiles>, Arc<str>> {
+fn source(
+    playbook: &Playbook,
+    cache: &Cache,
+    task: &TaskDef,
+    name: &str,
+    decrypt: bool,
+) -> Result<Arc<SourceFiles>, Arc<str>> {
     let paths = places(playbook, task, name);
     let found = paths.into_iter().find_map(|p| playbook.files.info(&p).map(|info| (p, info)));
     let Some((path, info)) = found else {
         return Err(Arc::from(format!("the file `{name}` does not exist on this machine")));
     };
-    if let Some(known) = lock(&cache.sources).get(&path) {
+    let key = (path, decrypt);
+    if let Some(known) = lock(&cache.sources).get(&key) {
         return known.clone();
     }
+    let path = &key.0;
     let result = match info.kind {
-        FileKind::File => one_file(playbook, &path, info.mode, String::new())
+        FileKind::File => one_file(playbook, path, info.mode, String::new(), decrypt)
             .map(|(entry, blob)| SourceFiles { entries: vec![entry], blobs: vec![blob] }),
-        FileKind::Folder => folder(playbook, &path, info.mode),
+        FileKind::Folder => folder(playbook, path, info.mode, decrypt),
         FileKind::Other => Err(format!("`{}` is neither a file nor a folder", path.display())),
     };
     let result = result.map(Arc::new).map_err(Arc::from);
-    lock(&cache.sources).insert(path, result.clone());
+    lock(&cache.sources).insert(key, result.clone());
     result
 }
 
 type Placed = (FileRef, (String, PathBuf, u64));
 
-fn one_file(playbook: &Playbook, path: &std::path::Path, mode: u32, below: String) -> Result<Placed, String> {
-    let (sha256, size) = playbook.files.digest(path).map_err(|e| format!("cannot read `{}`: {e}", path.display()))?;
-    let entry = FileRef { below, sha256: Some(sha256.clone()), mode };
+fn one_file(
+    playbook: &Playbook,
+    path: &std::path::Path,
+    mode: u32,
+    below: String,
+    decrypt: bool,
+) -> Result<Placed, String> {
+    let files = &playbook.files;
+    let unreadable = |e: std::io::Error| format!("cannot read `{}`: {e}", path.display());
+    let secret = decrypt && files.is_vaulted(path).map_err(unreadable)?;
+    let (sha256, size) = if secret {
+        let content = files.read(path).map_err(unreadable)?;
+        let (plain, _) =
+            vault::plain(files.keyring(), content).map_err(|why| format!("cannot open `{}`: {why}", path.display()))?;
+        if let Ok(text) = std::str::from_utf8(&plain) {
+            files.keyring().keep(text);
+        }
+        (sha256(&plain), plain.len() as u64)
+    } else {
+        files.digest(path).map_err(unreadable)?
+    };
+    let entry = FileRef { below, sha256: Some(sha256.clone()), mode, secret };
     Ok((entry, (sha256, path.to_path_buf(), size)))
 }
 
-fn folder(playbook: &Playbook, root: &std::path::Path, mode: u32) -> Result<SourceFiles, String> {
-    let mut out =
-        SourceFiles { entries: vec![FileRef { below: String::new(), sha256: None, mode }], blobs: Vec::new() };
+fn folder(playbook: &Playbook, root: &std::path::Path, mode: u32, decrypt: bool) -> Result<SourceFiles, String> {
+    let root_entry = FileRef { below: String::new(), sha256: None, mode, secret: false };
+    let mut out = SourceFiles { entries: vec![root_entry], blobs: Vec::new() };
     let mut todo = vec![String::new()];
     while let Some(at) = todo.pop() {
         let here = if at.is_empty() { root.to_path_buf() } else { root.join(&at) };
@@ -289,12 +319,12 @@ fn folder(playbook: &Playbook, root: &std::path::Path, mode: u32) -> Result<Sour
             };
             match info.kind {
                 FileKind::File => {
-                    let (entry, blob) = one_file(playbook, &path, info.mode, below)?;
+                    let (entry, blob) = one_file(playbook, &path, info.mode, below, decrypt)?;
                     out.entries.push(entry);
                     out.blobs.push(blob);
                 }
                 FileKind::Folder => {
-                    out.entries.push(FileRef { below: below.clone(), sha256: None, mode: info.mode });
+                    out.entries.push(FileRef { below: below.clone(), sha256: None, mode: info.mode, secret: false });
                     todo.push(below);
                 }
                 FileKind::Other => return Err(format!("`{}` is neither a file nor a folder", path.display())),

@@ -15,12 +15,14 @@ use super::{
     includes::{self, Narrowed},
     render::Static,
     resources::{Resolved, resolve},
+    secrets,
     vars::{self, HostNames},
 };
 use crate::{
     diag::{Diagnostic, Diagnostics},
     plan::{self, BlockId, Edge, Place, Plan, Scope, ScopeId, Task, TaskId},
     playbook::{Flag, PlayDef, TaskDef, magic},
+    vault::has_encrypted,
 };
 
 /// A host's plan while it is put together.
@@ -34,6 +36,8 @@ struct Building<'j, 'a> {
     found: Diagnostics,
     /// What is read besides what the playbook itself says.
     more_reads: BTreeSet<Arc<str>>,
+    /// What the tasks read that run on this host.
+    reads: BTreeSet<Arc<str>>,
 }
 
 impl Job<'_> {
@@ -54,6 +58,7 @@ impl Job<'_> {
             tasks: Vec::new(),
             scopes: Vec::new(),
             blocks: Vec::new(),
+            secrets: BTreeSet::new(),
             blobs: BTreeMap::new(),
             options: self.options.options.clone(),
         };
@@ -66,7 +71,12 @@ impl Job<'_> {
             access: Access::default(),
             found: Diagnostics::new(),
             more_reads: BTreeSet::new(),
+            reads: BTreeSet::new(),
         };
+        let keyring = self.playbook.files.keyring();
+        for name in secrets::LOGIN {
+            secrets::open_one(keyring, &mut building.inventory, name, true, &mut building.found);
+        }
         for play in 0..self.playbook.plays.len() {
             if self.is_target(play, host) {
                 building.play(play);
@@ -95,6 +105,8 @@ impl Building<'_, '_> {
             check.reads(task, &task.reads, &mut found);
         }
         self.found = found;
+        let running = play.tasks.iter().zip(selected).filter(|(_, s)| **s);
+        self.reads.extend(running.flat_map(|(task, _)| task.reads.iter().map(|read| read.name.clone())));
         let mut resolved: Vec<Arc<Resolved>> = Vec::with_capacity(play.tasks.len());
         let mut accounts: Vec<Account> = Vec::with_capacity(play.tasks.len());
         for (at, task) in play.tasks.iter().enumerate() {
@@ -310,29 +322,52 @@ impl Building<'_, '_> {
             task.become_user = account.filter(|a| Some(a) != helper.as_ref());
         }
         self.access.become_user = helper;
+        self.open_vars();
         self.plan.inventory_vars = self.inventory_vars();
+        if self.found.has_errors() {
+            return Err(self.found);
+        }
+        self.plan.secrets = secrets::of_plan(self.job.playbook.files.keyring(), &self.plan);
         Ok(Compiled { plan: self.plan, blobs: self.blobs, access: self.access, warnings: self.found })
+    }
+
+    /// Opens what is encrypted among the variables of the playbook and the command line.
+    fn open_vars(&mut self) {
+        let keyring = self.job.playbook.files.keyring();
+        let plays = self.plan.plays.iter_mut().flat_map(|play| [&mut play.defaults, &mut play.vars]);
+        let scopes = self.plan.scopes.iter_mut().map(|scope| &mut scope.vars);
+        let included = self.plan.tasks.iter_mut().flat_map(|task| task.choices.values_mut());
+        for vars in std::iter::once(&mut self.plan.extra_vars).chain(plays).chain(scopes).chain(included) {
+            if !vars.values().any(has_encrypted) {
+                continue;
+            }
+            secrets::open(keyring, vars, |name| self.reads.contains(name), &mut self.found);
+            // What an encrypted template reads could not be known before.
+            let mut texts = Vec::new();
+            vars.values().for_each(|value| super::render::texts(value, &mut texts));
+            let names = texts.iter().flat_map(|text| self.job.cache.names_in(text).to_vec());
+            self.more_reads.extend(names.map(|(name, _)| name));
+        }
     }
 
     /// The inventory's variables that something may read: what a host does not need does not travel.
     fn inventory_vars(&mut self) -> Map<String, Value> {
         let read = &self.job.playbook.read_names;
         let everything = ["vars", "hostvars", "varnames"].into_iter().any(|name| read.contains(name));
+        let mut roots: Vec<Arc<str>> = read.iter().chain(&self.more_reads).cloned().collect();
+        if everything {
+            roots.extend(self.inventory.keys().map(|name| Arc::from(name.as_str())));
+        }
+        let mut locked = BTreeMap::new();
+        let keep = self.closure(roots, &mut locked);
+        if !locked.is_empty() {
+            let needed =
+                self.closure(self.reads.iter().chain(&self.more_reads).cloned().collect(), &mut BTreeMap::new());
+            let problems = locked.into_iter().filter(|(name, _)| needed.contains(name));
+            problems.for_each(|(_, problem)| self.found.extend(problem));
+        }
         if everything {
             return std::mem::take(&mut self.inventory);
-        }
-        let mut keep: HashSet<&str> = HashSet::new();
-        let mut todo: Vec<Arc<str>> = read.iter().chain(&self.more_reads).cloned().collect();
-        let mut texts = Vec::new();
-        while let Some(name) = todo.pop() {
-            let Some((name, value)) = self.inventory.get_key_value(&*name) else { continue };
-            if keep.insert(name) {
-                texts.clear();
-                super::render::texts(value, &mut texts);
-                for text in &texts {
-                    todo.extend(self.job.cache.names_in(text).iter().map(|(name, _)| name.clone()));
-                }
-            }
         }
         let always = |name: &str| {
             matches!(name, "inventory_hostname" | "inventory_hostname_short" | "group_names" | "ansible_check_mode")
@@ -343,6 +378,31 @@ impl Building<'_, '_> {
             .filter(|(k, _)| keep.contains(k.as_str()) || always(k))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect()
+    }
+
+    /// These names and all that are read through them. What is encrypted on the way is opened; what cannot be is taken out of the
+    /// inventory, with the reason in `locked`.
+    fn closure(&mut self, mut todo: Vec<Arc<str>>, locked: &mut BTreeMap<Arc<str>, Diagnostics>) -> HashSet<Arc<str>> {
+        let keyring = self.job.playbook.files.keyring();
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        while let Some(name) = todo.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let mut found = Diagnostics::new();
+            if secrets::open_one(keyring, &mut self.inventory, &name, true, &mut found) {
+                self.inventory.shift_remove(&*name);
+                locked.insert(name, found);
+                continue;
+            }
+            let Some(value) = self.inventory.get(&*name) else { continue };
+            let mut texts = Vec::new();
+            super::render::texts(value, &mut texts);
+            for text in &texts {
+                todo.extend(self.job.cache.names_in(text).iter().map(|(name, _)| name.clone()));
+            }
+        }
+        seen
     }
 }
 

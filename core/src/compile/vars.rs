@@ -110,7 +110,6 @@ pub(crate) fn values(
     let mut out = Map::new();
     let mut todo: Vec<(Arc<str>, bool)> = reads.iter().map(|r| (r.name.clone(), r.guarded)).collect();
     let mut seen: HashSet<Arc<str>> = HashSet::new();
-    let mut texts = Vec::new();
     while let Some((name, guarded)) = todo.pop() {
         if is_loop_var(task, &name) || &*name == "omit" || !seen.insert(name.clone()) {
             continue;
@@ -126,12 +125,14 @@ pub(crate) fn values(
         }
         match found {
             Some(value) => {
-                texts.clear();
-                super::render::texts(value, &mut texts);
+                let mut value = value.clone();
+                job.playbook.files.keyring().reveal_all(&mut value).ok()?;
+                let mut texts = Vec::new();
+                super::render::texts(&value, &mut texts);
                 for text in &texts {
                     todo.extend(job.cache.names_in(text).iter().cloned());
                 }
-                out.insert(name.to_string(), value.clone());
+                out.insert(name.to_string(), value);
             }
             None if magic::is_fact(&name) || &*name == "vars" || !guarded => return None,
             None => {}

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use annotate_snippets::{
-    AnnotationKind, Group, Level, Patch, Renderer, Snippet, normalize_untrusted_str, renderer::DecorStyle,
+    AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet, normalize_untrusted_str, renderer::DecorStyle,
 };
 
 use super::{Diagnostic, Diagnostics, FileId, Label, Severity, SourceMap, Span, source::floor};
@@ -37,7 +37,11 @@ fn report<'a>(map: &'a SourceMap, d: &'a Diagnostic) -> Vec<Group<'a>> {
     let mut main = Group::with_title(level.primary_title(normalize_untrusted_str(&d.message)).id(d.code));
     for file in files(d) {
         let labels: Vec<&Label> = d.labels.iter().filter(|l| l.span.file == file).collect();
-        main = main.element(snippet(map, file, &labels));
+        if map.is_hidden(file) {
+            main = hidden(map, &labels, main);
+        } else {
+            main = main.element(snippet(map, file, &labels));
+        }
     }
     for note in &d.notes {
         main = main.element(Level::NOTE.message(normalize_untrusted_str(note)));
@@ -46,7 +50,7 @@ fn report<'a>(map: &'a SourceMap, d: &'a Diagnostic) -> Vec<Group<'a>> {
         main = main.element(Level::HELP.message(normalize_untrusted_str(help)));
     }
     let mut groups = vec![main];
-    if let Some(s) = &d.suggestion {
+    if let Some(s) = d.suggestion.as_ref().filter(|s| !map.is_hidden(s.span.file)) {
         let window = Window::new(map, s.span.file, &[s.span]);
         let patch = Patch::new(window.local(s.span), normalize_patch(&s.replacement));
         let source = Snippet::source(window.text).path(name(map, s.span.file)).line_start(window.line).patch(patch);
@@ -79,6 +83,19 @@ fn snippet<'a>(map: &'a SourceMap, file: FileId, labels: &[&Label]) -> Snippet<'
         snippet = snippet.annotation(annotation);
     }
     snippet
+}
+
+/// Places without the text that stands there.
+fn hidden<'a>(map: &SourceMap, labels: &[&Label], mut main: Group<'a>) -> Group<'a> {
+    for label in labels {
+        let at = map.location(label.span);
+        let place = Origin::path(normalize_untrusted_str(&at.file)).line(at.line).char_column(at.col);
+        main = main.element(place);
+        if !label.text.is_empty() {
+            main = main.element(Level::NOTE.message(normalize_untrusted_str(&label.text)));
+        }
+    }
+    main
 }
 
 fn name(map: &SourceMap, file: FileId) -> String {

@@ -67,6 +67,7 @@ struct Source {
     name: Arc<str>,
     text: Arc<str>,
     lines: Vec<u32>,
+    hidden: bool,
 }
 
 /// Every text that was read, by [`FileId`]; cloning shares the texts.
@@ -87,7 +88,7 @@ impl SourceMap {
         let mut lines = vec![0];
         lines.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| offset(at + 1)));
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(Source { name: name.into(), text, lines });
+        self.files.push(Source { name: name.into(), text, lines, hidden: false });
         id
     }
 
@@ -105,6 +106,18 @@ impl SourceMap {
                 Err(Box::new(Diagnostic::error("encoding", message).at(Span::new(id, at, at + 1), "not UTF-8")))
             }
         }
+    }
+
+    /// Keeps a file's text out of messages: it was encrypted.
+    pub fn hide(&mut self, file: FileId) {
+        if let Some(source) = self.files.get_mut(file.0 as usize) {
+            source.hidden = true;
+        }
+    }
+
+    /// Whether the file's text is kept out of messages.
+    pub fn is_hidden(&self, file: FileId) -> bool {
+        self.get(file).is_some_and(|source| source.hidden)
     }
 
     /// The file's name as shown, or `?` for an id of another map.

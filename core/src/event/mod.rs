@@ -13,6 +13,7 @@
 
 mod change;
 mod lines;
+mod mask;
 mod outcome;
 mod state;
 

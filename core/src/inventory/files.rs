@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use crate::vault::Keyring;
+
 /// What an executable inventory printed.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptOutput {
@@ -43,11 +45,8 @@ pub trait Files {
     /// If it cannot be started.
     fn run_script(&self, path: &Path, args: &[&str]) -> io::Result<ScriptOutput>;
 
-    /// Decrypts a file that is vaulted as a whole.
-    ///
-    /// # Errors
-    /// Why not, as a lowercase fragment; the default knows no secret.
-    fn decrypt(&self, _path: &Path, _ciphertext: &[u8]) -> Result<Vec<u8>, String> {
-        Err("the file is encrypted and no vault secret is available".to_owned())
+    /// What opens encrypted files and values; unless implemented, nothing does.
+    fn keyring(&self) -> &Keyring {
+        Keyring::none()
     }
 }

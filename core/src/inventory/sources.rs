@@ -126,11 +126,7 @@ impl Loader<'_, '_> {
             self.builder.run(steps);
             return;
         }
-        let (bytes, _) = match vars_files::plain(self.files, path, bytes) {
-            Ok(plain) => plain,
-            Err(problem) => return self.builder.found.push(*problem),
-        };
-        let file = match self.map.add_bytes(shown, bytes) {
+        let file = match vars_files::register(self.files, self.map, path, bytes) {
             Ok(file) => file,
             Err(problem) => return self.builder.found.push(*problem),
         };
@@ -152,6 +148,7 @@ impl Loader<'_, '_> {
         }
         let mut problems = Diagnostics::new();
         let parsed = yaml::parse(self.map, file, &mut problems);
+        vars_files::note(self.files, self.map, file, &parsed.docs);
         if parsed.whole && parsed.docs.is_empty() {
             let problem = Diagnostic::warning("inventory-empty", "the inventory is empty");
             return failure(problem.at(Span::new(file, 0, 0), ""));

@@ -7,18 +7,20 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::diag::{Diagnostics, SourceMap, render};
+use crate::vault::{Keyring, Password};
 
 /// Files from a table; counts how often it is asked.
 #[derive(Default)]
 struct Table {
     files: BTreeMap<PathBuf, String>,
     asked: AtomicUsize,
+    keyring: Keyring,
 }
 
 impl Table {
     fn new(files: &[(&str, &str)]) -> Self {
         let files = files.iter().map(|(p, t)| (PathBuf::from(p), (*t).to_owned())).collect();
-        Self { files, asked: AtomicUsize::new(0) }
+        Self { files, asked: AtomicUsize::new(0), keyring: Keyring::new(vec![password()]) }
     }
 
     fn count(&self) {
@@ -58,9 +60,8 @@ impl Files for Table {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn decrypt(&self, _: &Path, text: &[u8]) -> Result<Vec<u8>, String> {
-        let body = String::from_utf8_lossy(text);
-        body.split_once('\n').map(|(_, b)| b.as_bytes().to_vec()).ok_or_else(|| "wrong password".to_owned())
+    fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 }
 
@@ -129,21 +130,35 @@ fn this_machine_needs_no_entry() {
     assert!(!it.inventory.hosts_in("all").contains(&"localhost"));
 }
 
+fn password() -> Password {
+    Password { label: "default".into(), bytes: b"open sesame".to_vec() }
+}
+
 #[test]
 fn what_a_vaulted_file_sets_is_secret() {
-    let it = read(
-        &[
-            ("hosts", "w1\n"),
-            ("group_vars/all/vault.yml", "$ANSIBLE_VAULT;1.1;AES256\npassword: x\n"),
-            ("host_vars/w1", "a: 1\n"),
-        ],
-        &["hosts"],
-        &[],
-    );
+    let vault = password().seal(b"password: hunter2\n", None, [1; 32]);
+    let files = [("hosts", "w1\n"), ("group_vars/all/vault.yml", vault.as_str()), ("host_vars/w1", "a: 1\n")];
+    let it = read(&files, &["hosts"], &[]);
     assert!(it.inventory.var("w1", "password").unwrap().secret);
     assert!(!it.inventory.var("w1", "a").unwrap().secret);
-    let bad = read(&[("hosts", "w1\n"), ("group_vars/all", "$ANSIBLE_VAULT;1.1;AES256")], &["hosts"], &[]);
-    assert!(render(&bad.map, &bad.found, false).contains("cannot decrypt `group_vars/all`: wrong password"));
+}
+
+#[test]
+fn a_vaulted_file_that_cannot_be_opened_is_named_with_its_vault_id() {
+    let other = Password { bytes: b"else".to_vec(), ..password() };
+    let vault = other.seal(b"password: hunter2\n", Some("prod"), [1; 32]);
+    let bad = read(&[("hosts", "w1\n"), ("group_vars/all", vault.as_str())], &["hosts"], &[]);
+    let text = render(&bad.map, &bad.found, false);
+    assert!(text.contains("cannot open `group_vars/all`: it is encrypted for the vault id `prod`, and none"), "{text}");
+    assert!(text.contains("group_vars/all:1:1"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_in_a_vaulted_file_is_said_without_showing_it() {
+    let vault = password().seal(b"a: 1\npassword: [hunter2\n", None, [1; 32]);
+    let bad = read(&[("hosts", "w1\n"), ("group_vars/all", vault.as_str())], &["hosts"], &[]);
+    let text = render(&bad.map, &bad.found, false);
+    assert!(text.contains("group_vars/all:") && !text.contains("hunter2"), "{text}");
 }
 
 #[test]

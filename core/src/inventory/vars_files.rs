@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::Files;
 use super::model::{GroupId, HostId, Inventory, Var, Vars, VarsDir};
-use crate::diag::{Diagnostic, Diagnostics, SourceMap};
+use crate::diag::{Diagnostic, Diagnostics, FileId, SourceMap};
+use crate::vault;
 use crate::yaml::{self, Kind, Node, Resolved};
 
 /// In the order in which they are looked for; the first that exists counts.
@@ -40,18 +41,19 @@ pub(super) fn load(
     out
 }
 
-/// The text of a file, decrypted if it is vaulted as a whole, and whether it was.
-pub(super) fn plain(files: &dyn Files, path: &Path, bytes: Vec<u8>) -> Result<(Vec<u8>, bool), Box<Diagnostic>> {
-    if !bytes.starts_with(b"$ANSIBLE_VAULT;") {
-        return Ok((bytes, false));
-    }
-    match files.decrypt(path, &bytes) {
-        Ok(plain) => Ok((plain, true)),
-        Err(why) => {
-            let text = format!("cannot decrypt `{}`: {why}", path.display());
-            Err(Box::new(Diagnostic::error("vault", text)))
-        }
-    }
+/// Registers a file, decrypted if it is encrypted as a whole; the text of such a file is never shown.
+pub(super) fn register(
+    files: &dyn Files,
+    map: &mut SourceMap,
+    path: &Path,
+    bytes: Vec<u8>,
+) -> Result<FileId, Box<Diagnostic>> {
+    vault::register(files.keyring(), map, path.display().to_string(), bytes)
+}
+
+/// Takes note of what is encrypted in a file, and of what an encrypted file holds.
+pub(super) fn note(files: &dyn Files, map: &SourceMap, file: FileId, docs: &[Node]) {
+    vault::note(files.keyring(), map, file, docs);
 }
 
 struct Reader<'a> {
@@ -129,13 +131,13 @@ impl Reader<'_> {
                 return self.found.push(Diagnostic::error("vars-read", text));
             }
         };
-        let added = plain(self.files, path, bytes)
-            .and_then(|(text, secret)| self.map.add_bytes(path.display().to_string(), text).map(|f| (f, secret)));
-        let (file, secret) = match added {
-            Ok(added) => added,
+        let file = match register(self.files, self.map, path, bytes) {
+            Ok(file) => file,
             Err(problem) => return self.found.push(*problem),
         };
+        let secret = self.map.is_hidden(file);
         let parsed = yaml::parse(self.map, file, self.found);
+        note(self.files, self.map, file, &parsed.docs);
         if let Some(second) = parsed.docs.get(1) {
             let text = "a file of variables is a single YAML document, this is the second";
             self.found.push(second.error("vars-yaml", text));

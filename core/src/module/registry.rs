@@ -17,6 +17,8 @@ pub trait Module: Sync {
     fn free_form(&self) -> Option<&'static str>;
     /// The arguments that are bare expressions, or lists of them.
     fn expressions(&self) -> &'static [&'static str];
+    /// The arguments that are secret, whatever they hold.
+    fn secrets(&self) -> &'static [&'static str];
     /// Whether it changes nothing, whatever its arguments.
     fn is_pure(&self) -> bool;
     /// A task in YAML.
@@ -50,7 +52,7 @@ impl<A> ActionModule<A> {
 }
 
 macro_rules! entry {
-    ($entry:ident, $contract:path, $is_action:literal, $variant:ident, $expressions:expr, $pure:expr) => {
+    ($entry:ident, $contract:path, $is_action:literal, $variant:ident, $expressions:expr, $pure:expr, $secrets:expr) => {
         impl<T: $contract> Module for $entry<T> {
             fn kind(&self) -> &'static str {
                 T::KIND
@@ -66,6 +68,9 @@ macro_rules! entry {
             }
             fn expressions(&self) -> &'static [&'static str] {
                 $expressions
+            }
+            fn secrets(&self) -> &'static [&'static str] {
+                $secrets
             }
             fn is_pure(&self) -> bool {
                 $pure
@@ -87,8 +92,8 @@ macro_rules! entry {
     };
 }
 
-entry!(ResourceModule, resource::Resource, false, Resource, &[], false);
-entry!(ActionModule, action::Action, true, Action, T::EXPRESSIONS, T::PURE);
+entry!(ResourceModule, resource::Resource, false, Resource, &[], false, T::SECRETS);
+entry!(ActionModule, action::Action, true, Action, T::EXPRESSIONS, T::PURE, &[]);
 
 /// The modules that a playbook may use.
 #[derive(Clone, Copy)]

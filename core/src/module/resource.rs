@@ -77,6 +77,8 @@ pub trait Resource: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const ALIASES: &'static [(&'static str, &'static str)] = &[];
     /// The argument that free text after the module's word stands for.
     const FREE_FORM: Option<&'static str> = None;
+    /// The arguments that are secret, whatever they hold: their values are shown nowhere.
+    const SECRETS: &'static [&'static str] = &[];
     /// A task in YAML, parsed by a test and printed in the reference.
     const EXAMPLE: &'static str;
     /// What it compares. It serializes to an object whose fields are the properties that a person sees.

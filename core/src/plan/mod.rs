@@ -6,7 +6,7 @@
 
 mod found;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,9 @@ pub struct Plan {
     /// Blocks whose failure has consequences, by [`BlockId`]; an outer one stands before those within.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocks: Vec<Block>,
+    /// Texts among the values of this plan that are shown nowhere: what was encrypted, and passwords.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<String>,
     /// Every file that the tasks place, by the lower-case hexadecimal SHA-256 of its content: its size in bytes.
     pub blobs: BTreeMap<String, u64>,
     /// How to run.
@@ -253,6 +256,9 @@ pub struct FileRef {
     pub sha256: Option<String>,
     /// The permission bits that it has on the controller (`mode: preserve`).
     pub mode: u32,
+    /// Whether it is encrypted on the controller: its content is shown nowhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }
 
 /// One task, or one handler.

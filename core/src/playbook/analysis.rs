@@ -21,6 +21,7 @@ use crate::{
         FreeVar, TemplateError, TemplateOptions, TextKind, check_syntax, free_variables, free_variables_of_expression,
         free_variables_of_file,
     },
+    vault,
     yaml::Node,
 };
 
@@ -51,7 +52,8 @@ impl Loader<'_> {
         let Some(path) = find(&here.search, "templates", &src.text, |p| self.is_file(p)) else { return };
         let Ok(content) = self.files.read(&path) else { return };
         let name = path.display().to_string();
-        let file = match self.map.add_bytes(name, content) {
+        let files = self.files.clone();
+        let file = match vault::register(files.keyring(), self.map, name, content) {
             Ok(file) => file,
             Err(problem) => {
                 let span = used.spans.get("src").map_or(used.word_span, |(_, value)| *value);

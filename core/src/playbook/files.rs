@@ -7,6 +7,8 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+use crate::vault::{self, Keyring};
+
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
@@ -52,6 +54,19 @@ pub trait Files: Send + Sync {
         path.to_path_buf()
     }
 
+    /// What opens encrypted files and values; unless implemented, nothing does.
+    fn keyring(&self) -> &Keyring {
+        Keyring::none()
+    }
+
+    /// Whether a file is encrypted as a whole. Worth implementing without reading the whole file into memory.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn is_vaulted(&self, path: &Path) -> io::Result<bool> {
+        Ok(vault::is_vaulted(&self.read(path)?))
+    }
+
     /// The lower-case hexadecimal SHA-256 of the content, and its length. Worth implementing without reading the whole file
     /// into memory.
     ///
@@ -64,7 +79,7 @@ pub trait Files: Send + Sync {
 }
 
 /// The lower-case hexadecimal SHA-256 of some bytes.
-pub(crate) fn sha256(content: &[u8]) -> String {
+pub fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|b| format!("{b:02x}")).collect()
 }
 

@@ -16,6 +16,7 @@ use crate::{
     diag::{Diagnostic, Diagnostics, SourceMap, Span},
     module::Registry,
     plan::{Expr, Origin, Section},
+    vault,
     yaml::{self, Node},
 };
 
@@ -176,23 +177,20 @@ impl<'a> Loader<'a> {
     fn read_yaml(&mut self, path: &Path, asked: Option<Span>) -> Option<Node> {
         let content = self.content(path, asked)?;
         let name = path.display().to_string();
-        if content.starts_with(b"$ANSIBLE_VAULT") {
-            let message = format!("`{name}` is encrypted with Ansible Vault as a whole");
-            let problem = Diagnostic::error("vault", message)
-                .help("encrypt the values (`!vault`) instead of the file, or put the variables into the inventory");
-            self.push(located(problem, asked, "named here"));
-            self.gaps.files = true;
-            return None;
-        }
-        let file = match self.map.add_bytes(name.clone(), content) {
+        let files = self.files.clone();
+        let file = match vault::register(files.keyring(), self.map, name.clone(), content) {
             Ok(file) => file,
             Err(problem) => {
-                self.push(*problem);
+                self.push(match asked {
+                    Some(span) => problem.also(span, "named here"),
+                    None => *problem,
+                });
                 self.gaps.files = true;
                 return None;
             }
         };
         let parsed = yaml::parse(self.map, file, self.found);
+        vault::note(files.keyring(), self.map, file, &parsed.docs);
         self.gaps.files |= !parsed.whole;
         let mut docs = parsed.docs;
         if docs.len() > 1 {

@@ -14,6 +14,7 @@ use crate::{
     arg::{Arg, Scalar},
     diag::{Diagnostic, Span},
     plan::Expr,
+    vault,
     yaml::{Kind, Node, Resolved},
 };
 
@@ -211,11 +212,8 @@ impl Loader<'_> {
 
     /// A value as an argument: templates stay text, scalars keep theirs.
     pub(crate) fn arg(&mut self, node: &Node) -> Arg {
-        if node.has_tag("!vault") {
-            let problem = node.error("vault", "an encrypted value among a module's arguments");
-            self.push(problem.help("put it into a variable, and use the variable here"));
-        }
         match &node.kind {
+            Kind::Scalar(s) if node.has_tag("!vault") => self.encrypted(&s.text),
             Kind::Seq(items) => Arg::List(items.iter().map(|item| self.arg(item)).collect()),
             Kind::Map(entries) => {
                 Arg::Map(entries.iter().map(|(k, v)| (k.key_text().into_owned(), self.arg(v))).collect())
@@ -227,6 +225,19 @@ impl Loader<'_> {
                     _ => node.to_json(),
                 };
                 Arg::Scalar(Scalar { text: s.text.clone(), value })
+            }
+        }
+    }
+
+    /// An encrypted value among a task's words: it is needed, so it is opened.
+    fn encrypted(&mut self, text: &str) -> Arg {
+        let files = self.files.clone();
+        match files.keyring().reveal(text) {
+            Ok(plain) if templated(&plain) => Arg::Template(plain),
+            Ok(plain) => Arg::text(plain),
+            Err(why) => {
+                self.push(vault::problem(files.keyring(), "this value", text, &why));
+                Arg::text("")
             }
         }
     }

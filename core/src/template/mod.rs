@@ -50,6 +50,7 @@ pub use lookup_call::{LookupCall, lookup_call};
 pub use pattern::{Pattern, escape_pattern};
 pub use vars::Vars;
 
+use crate::mask::Secrets;
 use error::{R, Stop};
 use eval::Ev;
 use ir::Code;
@@ -101,11 +102,20 @@ pub struct EngineOptions {
     pub lookup: Option<Arc<LookupHook>>,
     /// Finds templates that templates include.
     pub load: Option<Arc<LoadHook>>,
+    /// What is secret; what evaluations make of a secret is added to it.
+    pub secrets: Arc<Secrets>,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        EngineOptions { fuel: 20_000_000, max_output: 16 << 20, env: None, lookup: None, load: None }
+        EngineOptions {
+            fuel: 20_000_000,
+            max_output: 16 << 20,
+            env: None,
+            lookup: None,
+            load: None,
+            secrets: Arc::default(),
+        }
     }
 }
 
@@ -162,7 +172,6 @@ pub struct Engine {
     options: EngineOptions,
     cache: Mutex<Cache>,
     playbook: Arc<Syntax>,
-    secrets: Mutex<BTreeSet<String>>,
 }
 
 /// Texts kept compiled.
@@ -182,7 +191,7 @@ pub fn may_be_template(text: &str) -> bool {
 impl Engine {
     /// Makes an engine.
     pub fn new(options: EngineOptions) -> Engine {
-        Engine { options, cache: Mutex::default(), playbook: Arc::new(playbook_syntax()), secrets: Mutex::default() }
+        Engine { options, cache: Mutex::default(), playbook: Arc::new(playbook_syntax()) }
     }
 
     /// Renders one text of a playbook. A text without template is returned as it is.
@@ -194,7 +203,11 @@ impl Engine {
             return Ok(Rendered::Value(Json::String(text.to_owned())));
         }
         let ev = Ev::new(self, vars);
-        settle(ev.template_text(text).and_then(|v| ev.finalize(&v)), &ev)
+        let rendered = settle(ev.template_text(text).and_then(|v| ev.finalize(&v)), &ev)?;
+        if let (true, Rendered::Value(value)) = (self.secrets().contains(text), &rendered) {
+            keep_texts(value, self.secrets());
+        }
+        Ok(rendered)
     }
 
     /// Renders every text in a value, and the keys of its dictionaries; `omit` drops elements and entries.
@@ -300,15 +313,9 @@ impl Engine {
         })
     }
 
-    /// The texts of secret variables that evaluations have read so far, and what filters made of them.
-    pub fn secrets(&self) -> BTreeSet<String> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn add_secret(&self, text: &str) {
-        if text.len() >= 3 {
-            self.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned());
-        }
+    /// What is secret, and what evaluations made of it so far.
+    pub fn secrets(&self) -> &Secrets {
+        &self.options.secrets
     }
 
     /// The compiled form of a template of that syntax, or of an expression.
@@ -329,6 +336,16 @@ impl Engine {
         cache.entries += 1;
         cache.by_syntax.entry(syntax.cloned()).or_default().insert(text.into(), code.clone());
         Ok(code)
+    }
+}
+
+/// Counts every text in a value as secret.
+fn keep_texts(value: &Json, secrets: &Secrets) {
+    match value {
+        Json::String(text) => secrets.keep(text),
+        Json::Array(items) => items.iter().for_each(|item| keep_texts(item, secrets)),
+        Json::Object(map) => map.values().for_each(|item| keep_texts(item, secrets)),
+        _ => {}
     }
 }
 

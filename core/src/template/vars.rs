@@ -28,7 +28,6 @@ pub struct Vars {
 #[derive(Debug)]
 struct Layer {
     items: IndexMap<Arc<str>, Data>,
-    secrets: BTreeSet<Arc<str>>,
     below: Option<Arc<Layer>>,
 }
 
@@ -49,15 +48,12 @@ impl Vars {
     }
 
     fn layer(&self, layer: &Map<String, Json>, trust: Trust) -> Vars {
-        self.push(
-            layer.iter().map(|(k, v)| (Arc::from(k.as_str()), Data::from_json(v, trust))).collect(),
-            BTreeSet::new(),
-        )
+        self.push(layer.iter().map(|(k, v)| (Arc::from(k.as_str()), Data::from_json(v, trust))).collect())
     }
 
     /// Adds one variable.
     pub fn with_data(&self, name: &str, value: Data) -> Vars {
-        self.push(IndexMap::from([(Arc::from(name), value)]), BTreeSet::new())
+        self.push(IndexMap::from([(Arc::from(name), value)]))
     }
 
     /// Adds one variable whose value is not known because those tasks have not run.
@@ -65,16 +61,8 @@ impl Vars {
         self.with_data(name, Data::unknown(because))
     }
 
-    /// Marks a variable as secret: when an evaluation reads it, its text goes into [`Engine::secrets`].
-    ///
-    /// [`Engine::secrets`]: super::Engine::secrets
-    #[must_use]
-    pub fn mark_secret(&self, name: &str) -> Vars {
-        self.push(IndexMap::new(), BTreeSet::from([Arc::from(name)]))
-    }
-
-    fn push(&self, items: IndexMap<Arc<str>, Data>, secrets: BTreeSet<Arc<str>>) -> Vars {
-        Vars { top: Some(Arc::new(Layer { items, secrets, below: self.top.clone() })) }
+    fn push(&self, items: IndexMap<Arc<str>, Data>) -> Vars {
+        Vars { top: Some(Arc::new(Layer { items, below: self.top.clone() })) }
     }
 
     fn layers(&self) -> impl Iterator<Item = &Layer> {
@@ -89,11 +77,6 @@ impl Vars {
     /// The value of a variable, as it was put in.
     pub fn get(&self, name: &str) -> Option<&Data> {
         self.layers().find_map(|l| l.items.get(name))
-    }
-
-    /// Whether the variable was marked as secret.
-    pub fn is_secret(&self, name: &str) -> bool {
-        self.layers().any(|l| l.secrets.contains(name))
     }
 
     /// Every name once, sorted.

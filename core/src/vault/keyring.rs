@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{Envelope, VaultError, cipher};
-use crate::{mask::Masker, yaml::KEY_VAULT};
+use crate::{diag::Span, mask::Secrets, yaml::KEY_VAULT};
 
 /// A vault password and the vault id that it was given for.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,12 +38,13 @@ impl Password {
 pub struct Keyring {
     passwords: Vec<Password>,
     opened: Mutex<Opened>,
+    secrets: Secrets,
 }
 
 #[derive(Default)]
 struct Opened {
     known: HashMap<Vec<u8>, (Arc<[u8]>, usize)>,
-    secrets: BTreeSet<String>,
+    places: HashMap<String, Span>,
 }
 
 impl fmt::Debug for Keyring {
@@ -55,7 +56,7 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// A keyring of these passwords, tried in this order; those of the vault id that a text names are tried first.
     pub fn new(passwords: Vec<Password>) -> Self {
-        Keyring { passwords, opened: Mutex::default() }
+        Keyring { passwords, ..Keyring::default() }
     }
 
     /// A keyring that opens nothing.
@@ -83,7 +84,8 @@ impl Keyring {
             return Err(VaultError::NoPassword { label });
         }
         let fits = |p: &Password| label.as_deref().unwrap_or(super::DEFAULT_LABEL) == p.label;
-        let (first, then): (Vec<usize>, Vec<usize>) = (0..self.passwords.len()).partition(|p| fits(&self.passwords[*p]));
+        let (first, then): (Vec<usize>, Vec<usize>) =
+            (0..self.passwords.len()).partition(|p| fits(&self.passwords[*p]));
         for at in first.into_iter().chain(then) {
             if let Some(plain) = cipher::open(&envelope, &self.passwords[at].bytes)? {
                 let plain: Arc<[u8]> = plain.into();
@@ -122,40 +124,54 @@ impl Keyring {
         }
     }
 
-    /// Counts every text and number in a value as secret: it came out of an encrypted file.
-    pub fn keep_all(&self, value: &Value) {
+    /// As [`Keyring::reveal_all`] for variables; what cannot be opened is taken out.
+    pub fn reveal_vars(&self, vars: &mut Map<String, Value>) {
+        vars.retain(|_, value| match value {
+            Value::Object(map) if !is_encrypted(map) => {
+                self.reveal_vars(map);
+                true
+            }
+            value => self.reveal_all(value).is_ok(),
+        });
+    }
+
+    /// Counts every text and number of at least so many bytes in a value as secret: it came out of an encrypted file.
+    pub fn keep_all(&self, value: &Value, least: usize) {
         match value {
-            Value::String(text) => self.keep(text),
-            Value::Number(number) => self.keep(&number.to_string()),
-            Value::Array(items) => items.iter().for_each(|item| self.keep_all(item)),
-            Value::Object(map) => map.values().for_each(|item| self.keep_all(item)),
-            Value::Null | Value::Bool(_) => {}
+            Value::String(text) if text.len() >= least => self.keep(text),
+            Value::Number(number) if number.to_string().len() >= least => self.keep(&number.to_string()),
+            Value::Array(items) => items.iter().for_each(|item| self.keep_all(item, least)),
+            Value::Object(_) if encrypted(value).is_some() => {}
+            Value::Object(map) => map.values().for_each(|item| self.keep_all(item, least)),
+            _ => {}
         }
+    }
+
+    /// Remembers where an encrypted value stands, for messages.
+    pub(crate) fn note_place(&self, text: &str, span: Span) {
+        self.lock().places.entry(text.to_owned()).or_insert(span);
+    }
+
+    /// Where an encrypted value stands.
+    pub(crate) fn place(&self, text: &str) -> Option<Span> {
+        self.lock().places.get(text).copied()
     }
 
     /// Counts a text as secret.
     pub fn keep(&self, text: &str) {
-        if !text.trim().is_empty() {
-            self.lock().secrets.insert(text.to_owned());
-        }
+        self.secrets.keep(text);
     }
 
     /// Adds to `out` the secrets that stand in some variables as they are.
     pub fn within(&self, vars: &Map<String, Value>, out: &mut BTreeSet<String>) {
-        let secrets = &self.lock().secrets;
-        if !secrets.is_empty() {
-            vars.values().for_each(|value| within(value, secrets, out));
+        if !self.secrets.is_empty() {
+            vars.values().for_each(|value| within(value, &self.secrets, out));
         }
     }
 
-    /// Whether that text is secret.
-    pub fn is_secret(&self, text: &str) -> bool {
-        self.lock().secrets.contains(text)
-    }
-
-    /// What hides all secrets so far.
-    pub fn masker(&self) -> Masker {
-        Masker::new(&self.lock().secrets)
+    /// Everything that is secret.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     fn lock(&self) -> MutexGuard<'_, Opened> {
@@ -165,8 +181,12 @@ impl Keyring {
 
 /// The ciphertext, if a value stands for an encrypted one.
 pub(crate) fn encrypted(value: &Value) -> Option<&str> {
-    let map = value.as_object().filter(|map| map.len() == 1)?;
+    let map = value.as_object().filter(|map| is_encrypted(map))?;
     map.get(KEY_VAULT)?.as_str()
+}
+
+fn is_encrypted(map: &Map<String, Value>) -> bool {
+    map.len() == 1 && map.get(KEY_VAULT).is_some_and(Value::is_string)
 }
 
 /// Whether an encrypted value is anywhere in it.
@@ -179,7 +199,7 @@ pub(crate) fn has_encrypted(value: &Value) -> bool {
         }
 }
 
-fn within(value: &Value, secrets: &BTreeSet<String>, out: &mut BTreeSet<String>) {
+fn within(value: &Value, secrets: &Secrets, out: &mut BTreeSet<String>) {
     match value {
         Value::String(text) if secrets.contains(text) => {
             out.insert(text.clone());

@@ -10,9 +10,13 @@
 
 mod cipher;
 mod envelope;
+mod files;
 mod keyring;
 
 pub use envelope::{Envelope, is_vaulted};
+pub use files::{note, register};
+pub(crate) use files::{plain, problem};
+pub(crate) use keyring::has_encrypted;
 pub use keyring::{Keyring, Password};
 
 /// The label of a password that was given without one.

@@ -16,7 +16,7 @@ pub(crate) struct Rooted {
 
 impl Rooted {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), disk: files::Disk }
+        Self { root: root.to_owned(), disk: files::Disk::default() }
     }
 }
 

@@ -2,14 +2,28 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
+use std::sync::LazyLock;
+
 use rectify_core::{
     inventory::{self, ScriptOutput},
     playbook::{self, FileInfo, FileKind},
+    vault::{Keyring, Password},
 };
 
 pub(crate) struct Disk;
 
+/// The password of everything that the tests encrypt and that can be opened.
+pub(crate) fn password() -> Password {
+    Password { label: "default".into(), bytes: b"open sesame".to_vec() }
+}
+
+static KEYRING: LazyLock<Keyring> = LazyLock::new(|| Keyring::new(vec![password()]));
+
 impl playbook::Files for Disk {
+    fn keyring(&self) -> &Keyring {
+        &KEYRING
+    }
+
     fn info(&self, path: &Path) -> Option<FileInfo> {
         let meta = fs::metadata(path).ok()?;
         let kind = if meta.is_file() {
@@ -34,6 +48,10 @@ impl playbook::Files for Disk {
 }
 
 impl inventory::Files for Disk {
+    fn keyring(&self) -> &Keyring {
+        &KEYRING
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
     }

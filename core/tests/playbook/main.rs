@@ -11,6 +11,7 @@ mod order;
 mod plans;
 mod precedence;
 mod support;
+mod vaults;
 
 use std::{fs, path::Path};
 

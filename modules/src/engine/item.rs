@@ -5,8 +5,8 @@ use rectify_core::{
     arg::Arg,
     event::{Failure, Outcome, SkipReason, TaskReport, compare},
     module::{
-        Because, Declared, Entity, ErasedAction, ErasedResource, Extent, Finding, HostError, Instance, ModuleError,
-        Operate, Ran, Relations, Report, Seen,
+        Because, Declared, Entity, ErasedAction, ErasedResource, Extent, Finding, HostError, Instance, Module,
+        ModuleError, Operate, Ran, Relations, Report, Seen,
     },
     plan::{Loop, Task},
     template::{Data, Rendered, Vars},
@@ -50,6 +50,7 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
         Err(Unrendered::Unknown(because)) if module.kind() == "set_fact" => return set_facts(context, &because),
         Err(Unrendered::Unknown(because)) => return not_known(context, module.is_pure(), because),
     };
+    keep_arguments(run, module, &rendered);
     let instance = match module.instance(&rendered) {
         Ok(instance) => instance,
         Err(error) => return failed(task, Failure::new(format!("{}: {error}", module.kind()))),
@@ -76,9 +77,37 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
     judge(context, &mut done);
     done.report.subject = subject;
     if task.no_log {
+        keep_results(run, &done);
         censor(&mut done);
+    } else if task.files.values().flatten().any(|file| file.secret) {
+        hide_contents(&mut done);
     }
     done
+}
+
+/// The values of arguments that are secret by their nature count as secret from here on.
+fn keep_arguments(run: &Run<'_>, module: &dyn Module, rendered: &Arg) {
+    let Arg::Map(args) = rendered else { return };
+    for name in module.secrets() {
+        if let Some(Arg::Scalar(value)) = args.get(*name) {
+            run.templates.secrets().keep(&value.text);
+        }
+    }
+}
+
+/// What a task with `no_log` found out is secret also in the hands of later tasks.
+fn keep_results(run: &Run<'_>, done: &Done) {
+    let found = done.shown.iter().flat_map(|shown| ["stdout", "stderr", "content"].map(|key| shown.get(key)));
+    for text in found.flatten().filter_map(Value::as_str) {
+        run.templates.secrets().keep(text);
+    }
+}
+
+/// What came out of an encrypted file is not shown, line by line or otherwise.
+fn hide_contents(done: &mut Done) {
+    use rectify_core::event::Diff;
+    let contents = done.report.changes.iter_mut().filter(|c| matches!(c.diff, Diff::Text { .. } | Diff::Opaque { .. }));
+    contents.for_each(|change| change.diff = Diff::Hidden);
 }
 
 fn exclusive(run: &Run<'_>, class: &'static str) -> std::sync::Arc<std::sync::Mutex<()>> {

@@ -24,12 +24,13 @@ mod transaction;
 mod vars;
 
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicU8, Ordering},
 };
 
 use rectify_core::{
     event::HostEvent,
+    mask::Secrets,
     module::Registry,
     plan::{Mode, Plan, TaskId},
     template::Engine as Templates,
@@ -89,17 +90,23 @@ impl Run<'_> {
 /// Every task of the plan gets exactly one [`HostEvent::TaskFinished`], whatever happens; `emit` may be called from several
 /// threads at once. Returns when all is done or, once cancelled, when the running tasks have finished.
 pub fn run(plan: &Plan, registry: Registry, stage: &dyn Stage, cancel: &Cancel, emit: &(dyn Fn(HostEvent) + Sync)) {
+    let secrets = Arc::new(Secrets::default());
+    plan.secrets.iter().for_each(|text| secrets.keep(text));
+    // The one way out of this host: what is secret does not take it.
+    let emit = |event: HostEvent| {
+        emit(if secrets.is_empty() { event } else { event.masked(&secrets.masker()) });
+    };
     let run = Run {
         plan,
         registry,
         stage,
-        templates: vars::templates(),
+        templates: vars::templates(&secrets),
         runtime: Mutex::new(Runtime::default()),
         notified: Mutex::new(Notified::default()),
         transactions: transaction::Open::default(),
         exclusive: Mutex::default(),
         cancel,
-        emit,
+        emit: &emit,
     };
     let mut ended = None;
     for play in &plan.plays {

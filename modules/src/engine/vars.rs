@@ -3,8 +3,11 @@
 //! From the weakest to the strongest, as Ansible documents its precedence: role defaults, inventory, facts, play and role
 //! variables, block and task variables, `include_vars`, registered results and set facts, loop variables, `-e`.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use rectify_core::{
+    mask::Secrets,
     module::{Because, Observe},
     plan::{Play, ScopeId, Task, TaskId},
     template::{Data, Engine as Templates, EngineOptions, Trust, Vars},
@@ -59,8 +62,8 @@ impl Runtime {
     }
 }
 
-pub(crate) fn templates() -> Templates {
-    Templates::new(EngineOptions::default())
+pub(crate) fn templates(secrets: &Arc<Secrets>) -> Templates {
+    Templates::new(EngineOptions { secrets: Arc::clone(secrets), ..EngineOptions::default() })
 }
 
 /// Gathers facts unless that has been done. A failure leaves them empty and is the caller's to report.

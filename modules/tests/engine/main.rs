@@ -6,5 +6,6 @@
 mod basics;
 mod blocks;
 mod includes;
+mod secrets;
 mod support;
 mod transactions;

@@ -152,7 +152,10 @@ impl Ev<'_> {
             V::Str(s) => {
                 let chars: Vec<char> = s.chars().collect();
                 self.spend(chars.len() as u64)?;
-                Ok(V::str(slice_indices(chars.len(), limits)?.into_iter().map(|i| chars[i]).collect::<String>()))
+                let part = slice_indices(chars.len(), limits)?.into_iter().map(|i| chars[i]).collect::<String>();
+                let part = V::str(part);
+                self.derive_secret(&value, &part);
+                Ok(part)
             }
             V::List(_) | V::Tuple(_) => {
                 let items = value.elements().unwrap_or_default();

@@ -147,7 +147,9 @@ impl Ev<'_> {
             }
             Callable::LoopMethod(info, method) => self.loop_method(info, method, args),
             Callable::Method(receiver, name) => {
-                crate::template::methods::call_value(self, receiver.clone(), name, args)
+                let result = crate::template::methods::call_value(self, receiver.clone(), name, args)?;
+                self.derive_secret(receiver, &result);
+                Ok(result)
             }
             Callable::Cycler(items, at) => {
                 let i = at.get();

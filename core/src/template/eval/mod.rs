@@ -35,7 +35,6 @@ pub(crate) struct Ev<'e> {
     reading: RefCell<Vec<(Arc<str>, String)>>,
     /// Why a part of the output that was left out is not known.
     unknown: RefCell<BTreeSet<u32>>,
-    secret: Cell<bool>,
     /// Conditions evaluate `{{ … }}` in their string literals, as Ansible still does.
     pub(crate) render_literals: bool,
 }
@@ -49,7 +48,6 @@ impl<'e> Ev<'e> {
             depth: Cell::new(0),
             reading: RefCell::default(),
             unknown: RefCell::default(),
-            secret: Cell::new(false),
             render_literals: false,
         }
     }
@@ -225,6 +223,9 @@ impl<'e> Ev<'e> {
             })
         });
         self.reading.borrow_mut().pop();
+        if let (true, Ok(value)) = (self.engine.secrets().contains(&text), &result) {
+            self.keep_secret(value, 0);
+        }
         match result {
             Err(Stop::Error(mut e)) => {
                 e.span = None;
@@ -261,52 +262,33 @@ impl<'e> Ev<'e> {
     /// The value of a variable of the play, evaluated.
     pub(crate) fn variable(&self, name: &str) -> R<Option<V>> {
         let Some(data) = self.vars.get(name) else { return Ok(None) };
-        if self.vars.is_secret(name) {
-            self.secret.set(true);
-        }
-        let value = match V::from_data(data) {
+        Ok(Some(match V::from_data(data) {
             V::Thunk(text) => self.force_named(text, name)?,
             other => other,
-        };
-        if self.vars.is_secret(name) {
-            self.remember_secret(&value, 0)?;
-        }
-        Ok(Some(value))
+        }))
     }
 
-    fn remember_secret(&self, value: &V, depth: u32) -> R<()> {
-        if depth > super::value::MAX_NESTING {
-            return Ok(());
+    /// What becomes of a secret is secret too: its parts, and the text that a text with a secret in it is turned into.
+    pub(crate) fn derive_secret(&self, before: &V, after: &V) {
+        let secrets = self.engine.secrets();
+        let V::Str(text) = before else { return };
+        let whole = matches!(after, V::Str(_));
+        if !secrets.is_empty() && (secrets.contains(text) || whole && secrets.is_within(text)) {
+            self.keep_secret(after, 0);
         }
+    }
+
+    fn keep_secret(&self, value: &V, depth: u32) {
+        let secrets = self.engine.secrets();
         match value {
-            V::Str(s) => self.engine.add_secret(s),
-            V::Int(i) => self.engine.add_secret(&i.to_string()),
-            V::Thunk(_) => self.remember_secret(&self.force(value.clone())?, depth + 1)?,
-            V::Map(m) => {
-                for (_, v) in m.entries() {
-                    self.remember_secret(&v, depth + 1)?;
-                }
+            V::Str(text) if !secrets.is_within(text) => secrets.keep(text),
+            V::Map(map) if depth < super::value::MAX_NESTING => {
+                map.entries().iter().for_each(|(_, v)| self.keep_secret(v, depth + 1));
             }
-            V::List(_) | V::Tuple(_) => {
-                for v in value.elements().unwrap_or_default() {
-                    self.remember_secret(&v, depth + 1)?;
-                }
+            V::List(_) | V::Tuple(_) if depth < super::value::MAX_NESTING => {
+                value.elements().unwrap_or_default().iter().for_each(|v| self.keep_secret(v, depth + 1));
             }
             _ => {}
-        }
-        Ok(())
-    }
-
-    /// What a filter made of a secret is secret too.
-    pub(crate) fn derive_secret(&self, before: &V, after: &V) {
-        if !self.secret.get() {
-            return;
-        }
-        if let (V::Str(a), V::Str(b)) = (before, after) {
-            let known = self.engine.secrets();
-            if known.iter().any(|s| a.contains(s.as_str())) && !known.iter().any(|s| b.contains(s.as_str())) {
-                self.engine.add_secret(b);
-            }
         }
     }
 

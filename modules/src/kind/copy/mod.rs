@@ -69,6 +69,9 @@ pub(crate) struct Copy {
     /// A command that looks at the new file before it takes its place; `%s` stands for its path. It is run without a shell, and
     /// not in a check. Example: `visudo -cf %s`.
     validate: Option<String>,
+    /// Whether a source that is encrypted with Ansible Vault is decrypted on its way. Default: true.
+    #[expect(dead_code, reason = "the controller reads the source")]
+    decrypt: Option<bool>,
     /// The checksum that the source must have, in hexadecimal: SHA-1, or another that its length tells.
     checksum: Option<String>,
     /// The controller's files, from the engine.

@@ -92,6 +92,7 @@ impl Resource for User {
     const ALIASES: &'static [(&'static str, &'static str)] = &[("user", "name"), ("createhome", "create_home")];
     const EXAMPLE: &'static str =
         "user:\n  name: deploy\n  shell: /bin/bash\n  groups: [www-data]\n  append: true\n  password_lock: true\n";
+    const SECRETS: &'static [&'static str] = &["password"];
     type State = State;
 
     fn observe(&self, host: &dyn Observe) -> Result<Option<State>, ModuleError> {
