@@ -1,8 +1,6 @@
 //! The helpers that this program carries, one per architecture.
 
-use std::io::Read;
-
-use flate2::read::GzDecoder;
+use rectify_remote::helper::Image;
 
 /// A helper, as the build put it in.
 #[derive(Debug)]
@@ -18,14 +16,9 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// The helper itself.
-    ///
-    /// # Errors
-    /// If the packed bytes are damaged.
-    pub(crate) fn unpack(&self) -> std::io::Result<Vec<u8>> {
-        let mut raw = Vec::with_capacity(self.size);
-        GzDecoder::new(self.gz).read_to_end(&mut raw)?;
-        Ok(raw)
+    /// The helper, to be sent.
+    pub(crate) fn image(&self) -> Image {
+        Image::from_gzip(self.gz, self.sha256, self.size)
     }
 }
 

@@ -82,7 +82,7 @@ const NAMES: [&[&str]; 16] = [
 ];
 
 impl Reach {
-    /// Reads OpenSSH's configuration and unpacks the helpers. Passphrases are asked for on `screen`.
+    /// Reads OpenSSH's configuration. Passphrases are asked for on `screen`.
     ///
     /// # Errors
     /// A configuration that is wrong.
@@ -100,18 +100,7 @@ impl Reach {
         };
         let config = config.map_err(|e| Expected::usage(format!("ssh configuration: {e}")))?;
         let agent = std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(PathBuf::from);
-        let mut images = Vec::new();
-        for helper in HELPERS {
-            let bytes = helper.unpack().map_err(|e| Expected::usage(format!("unpacking the helper: {e}")))?;
-            images.push((helper.arch.to_owned(), bytes));
-        }
-        let images = Images::new(images);
-        if let Some(helper) = HELPERS.iter().find(|h| images.get(h.arch).is_none_or(|i| i.sha256() != h.sha256)) {
-            return Err(Expected::failed(format!(
-                "the helper for {} in this program is damaged: build it anew",
-                helper.arch
-            )));
-        }
+        let images = Images::of(HELPERS.iter().map(|helper| (helper.arch.to_owned(), helper.image())));
         Ok(Reach {
             options,
             passwords,

@@ -168,7 +168,7 @@ impl Talk<'_> {
         let Some(image) = self.start.images.get(arch) else {
             return Err(self.error(&format!("no-architecture {arch}")));
         };
-        let body = if how == "gzip" { image.packed() } else { image.raw() };
+        let body = if how == "gzip" { image.packed()? } else { image.raw()? };
         self.send(Bytes::from(format!("{}\n", body.len()))).await?;
         self.send(body).await
     }

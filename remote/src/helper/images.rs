@@ -2,23 +2,26 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write,
+    io::{Read, Write},
     sync::{Arc, OnceLock},
 };
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use sha2::{Digest, Sha256};
 use tokio_util::bytes::Bytes;
+
+use crate::HelperProblem;
 
 /// The helpers by architecture. Cloning it is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Images(Arc<BTreeMap<String, Image>>);
 
-/// One helper binary.
+/// One helper binary. Most runs send none, so that it is unpacked, or packed, when that is needed.
 #[derive(Debug)]
 pub struct Image {
-    raw: Bytes,
     sha256: String,
+    size: usize,
+    raw: OnceLock<Result<Bytes, String>>,
     packed: OnceLock<Bytes>,
 }
 
@@ -28,11 +31,19 @@ impl Images {
     /// # Panics
     /// If an architecture's name has other characters than letters, digits and `_`.
     pub fn new(binaries: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
-        let image = |(arch, raw): (String, Vec<u8>)| {
+        Self::of(binaries.into_iter().map(|(arch, raw)| (arch, Image::new(raw))))
+    }
+
+    /// Takes images in, each with the name that `uname -m` gives its architecture.
+    ///
+    /// # Panics
+    /// If an architecture's name has other characters than letters, digits and `_`.
+    pub fn of(images: impl IntoIterator<Item = (String, Image)>) -> Self {
+        let images: BTreeMap<String, Image> = images.into_iter().collect();
+        for arch in images.keys() {
             assert!(arch.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "`{arch}` is no architecture's name");
-            (arch, Image::new(raw))
-        };
-        Self(Arc::new(binaries.into_iter().map(image).collect()))
+        }
+        Self(Arc::new(images))
     }
 
     /// The helper for an architecture.
@@ -52,8 +63,14 @@ impl Images {
 
 impl Image {
     fn new(raw: Vec<u8>) -> Self {
-        let sha256 = Sha256::digest(&raw).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { raw: raw.into(), sha256, packed: OnceLock::new() }
+        let sha256 = hash(&raw);
+        Self { sha256, size: raw.len(), raw: OnceLock::from(Ok(raw.into())), packed: OnceLock::new() }
+    }
+
+    /// A helper in gzip's format; its lower-case hexadecimal SHA-256 and its size in bytes are those of what is packed in it.
+    pub fn from_gzip(packed: &'static [u8], sha256: &str, size: usize) -> Self {
+        let packed = OnceLock::from(Bytes::from_static(packed));
+        Self { sha256: sha256.to_owned(), size, raw: OnceLock::new(), packed }
     }
 
     /// Lower-case hexadecimal SHA-256 of the binary.
@@ -62,17 +79,54 @@ impl Image {
     }
 
     /// The binary as it is.
-    pub(crate) fn raw(&self) -> Bytes {
-        self.raw.clone()
+    ///
+    /// # Errors
+    /// It came packed, and is damaged.
+    pub fn raw(&self) -> Result<Bytes, HelperProblem> {
+        let unpack = || {
+            let packed = self.packed.get().map_or(&[][..], |packed| packed);
+            let mut raw = Vec::with_capacity(self.size);
+            GzDecoder::new(packed).read_to_end(&mut raw).map_err(|e| e.to_string())?;
+            if hash(&raw) == self.sha256 { Ok(raw.into()) } else { Err("its hash is another one".to_owned()) }
+        };
+        let raw = self.raw.get_or_init(unpack).as_ref();
+        raw.cloned().map_err(|why| HelperProblem::Start {
+            reason: format!("the one that this program carries is damaged ({why}): build it anew"),
+        })
     }
 
-    /// The binary in gzip's format, packed once.
-    pub(crate) fn packed(&self) -> Bytes {
+    /// The binary in gzip's format.
+    ///
+    /// # Errors
+    /// It came packed, and is damaged.
+    pub(crate) fn packed(&self) -> Result<Bytes, HelperProblem> {
+        let raw = self.raw()?;
         let pack = || {
-            let mut gzip = GzEncoder::new(Vec::with_capacity(self.raw.len() / 2), Compression::best());
-            gzip.write_all(&self.raw).expect("invariant: a vector takes everything");
+            let mut gzip = GzEncoder::new(Vec::with_capacity(raw.len() / 2), Compression::best());
+            gzip.write_all(&raw).expect("invariant: a vector takes everything");
             gzip.finish().expect("invariant: a vector takes everything").into()
         };
-        self.packed.get_or_init(pack).clone()
+        Ok(self.packed.get_or_init(pack).clone())
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_packed_goes_as_it_came_and_a_damaged_one_does_not_go() {
+        let image = Image::new(b"helper".to_vec());
+        let packed: &'static [u8] = image.packed().unwrap().to_vec().leak();
+        let same = Image::from_gzip(packed, image.sha256(), 6);
+        assert_eq!((same.raw().unwrap(), same.packed().unwrap()), (image.raw().unwrap(), Bytes::from_static(packed)));
+        for (bytes, sha256) in [(&packed[..packed.len() - 9], image.sha256()), (packed, "00")] {
+            let said = Image::from_gzip(bytes, sha256, 6).packed().unwrap_err().to_string();
+            assert!(said.contains("damaged"), "{said}");
+        }
     }
 }

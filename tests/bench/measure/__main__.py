@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import inside
@@ -30,7 +29,7 @@ def main():
             command += [f"--{name}", getattr(args, name)]
         subprocess.run([str(word) for word in command], check=True)
         results.append(json.loads(result.read_text()))
-    text = page.text(results)
+    text = page.text(sorted(results, key=lambda result: result["hosts"]))
     print(text)
     if args.page:
         page.write(Path(__file__).parents[3] / "docs/bench.md", text)
@@ -50,7 +49,6 @@ def arguments():
     unknown = set(args.only.split(",")) - set(TOOLS)
     if unknown:
         parser.error(f"there is no tool {', '.join(sorted(unknown))}")
-    args.started = time.time()
     return args
 
 

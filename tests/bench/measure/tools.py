@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -19,10 +20,16 @@ class Ran:
     def __init__(self, command, env, folder, log):
         with open(log, "w+") as out:
             start = time.monotonic()
+            words = [str(word) for word in command]
+            # In a session of its own: whatever a tool does to its process group stays there.
             process = subprocess.Popen(
-                [str(word) for word in command], env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                words, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
-            _, status, usage = os.wait4(process.pid, 0)
+            try:
+                _, status, usage = os.wait4(process.pid, 0)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGTERM)
+                raise
             self.seconds = time.monotonic() - start
             process.returncode = os.waitstatus_to_exitcode(status)
         self.code = process.returncode
@@ -150,20 +157,20 @@ def read_ssh(ran, hosts):
 
 def read_rectify(ran, hosts):
     ran.expect(ran.code == 0, "rectify did not get through on all hosts, or found what it cannot repair")
-    recap = ran.text.rpartition("RECAP")[2].strip().splitlines()
-    nothing = f"{len(hosts)} host{'s' if len(hosts) > 1 else ''}: everything is as declared."
-    if recap and recap[-1].startswith(nothing):
+    # Lines are wrapped to the width of the terminal.
+    recap = " ".join(ran.text.rpartition("RECAP")[2].split())
+    if re.search(rf"\b{len(hosts)} hosts? [^:]*: everything is as declared\.", recap):
         return 0
-    changed = re.findall(r"(\d+) changed", "\n".join(recap[:-1]))
+    changed = re.findall(r"(\d+) changed", recap)
     ran.expect(changed, "rectify's recap is not understood")
-    return sum(int(count) for count in changed)
+    return int(changed[0])
 
 
 def read_pyinfra(ran, hosts):
-    done = {host: len(re.findall(rf"\[{host}\] (?:Success|No changes)", ran.text)) for host in hosts}
+    done = {host: len(re.findall(rf"\[{host}\] +(?:Success|No changes)", ran.text)) for host in hosts}
     # The last step is left out where there is nothing to set up.
     ran.expect(ran.code == 0 and all(count >= 31 for count in done.values()), "pyinfra did not get through on all hosts")
-    return ran.text.count("] Success")
+    return len(re.findall(r"\] +Success", ran.text))
 
 
 def read_ansible(ran, hosts):
