@@ -125,7 +125,8 @@ fn hosts_take_the_files_that_fit_them() {
         ("roles/web/vars/Debian.yml", "server: apache2\n"),
         ("roles/web/vars/default.yml", "server: httpd\n"),
         ("roles/web/templates/motd-apt.j2", "apt {{ server }}\n"),
-        ("roles/web/templates/motd.j2", "other {{ server }}\n"),
+        ("roles/web/templates/motd.j2", "other {{ server }}{% include 'foot.j2' %}"),
+        ("roles/web/templates/foot.j2", " of {{ ansible_facts.os_family }}\n"),
     ] {
         let path = home.parent().unwrap().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -138,7 +139,7 @@ fn hosts_take_the_files_that_fit_them() {
     let ran = run(&lease, "apply", &[&path]).unwrap();
     assert_eq!(ran.code, Some(0), "{:#?} {}", ran.reports(), ran.stderr);
     let seen: Vec<String> = lease.hosts().iter().map(|h| h.sh("cat /etc/setup /etc/chosen").unwrap()).collect();
-    assert_eq!(seen, ["debianapt apache2\n", "redhatother httpd\n"]);
+    assert_eq!(seen, ["debianapt apache2\n", "redhatother httpd of RedHat"]);
     assert_eq!(run(&lease, "check", &[&path]).unwrap().code, Some(0));
 }
 

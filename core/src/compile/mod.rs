@@ -12,6 +12,7 @@ mod cache;
 mod cycle;
 mod edges;
 mod fleet;
+mod included;
 mod includes;
 mod job;
 mod magic_vars;

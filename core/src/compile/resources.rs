@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     cache::{Cache, SourceFiles, lock},
+    included,
     includes::with_found,
     render::Static,
 };
@@ -26,6 +27,8 @@ pub(crate) struct Resolved {
     /// `None`: it depends on what only the host knows.
     pub(crate) relations: Option<Relations>,
     pub(crate) files: BTreeMap<String, Vec<FileRef>>,
+    /// Templates that those of the files include, by name.
+    pub(crate) templates: BTreeMap<String, String>,
     pub(crate) blobs: Vec<(String, PathBuf, u64)>,
     pub(crate) problems: Vec<Diagnostic>,
     /// What template files read whose names were not known when the playbook was read.
@@ -200,13 +203,16 @@ fn files(
         }
         match source(playbook, cache, task, &name.text, decrypt) {
             Ok(found) => {
+                let secret = is_template(playbook, task) && included::templates(playbook, task, &found, span, out);
                 out.blobs.extend(found.blobs.iter().cloned());
                 if src.has_template() && is_template(playbook, task) {
                     let from = out.uses.len();
                     rendered_name(playbook, task, &found, span, out);
                     out.uses[from..].iter_mut().for_each(|read| read.guarded |= open);
                 }
-                out.files.insert(name.text, found.entries.clone());
+                let mut entries = found.entries.clone();
+                entries.iter_mut().for_each(|entry| entry.secret |= secret);
+                out.files.insert(name.text, entries);
             }
             Err(words) => {
                 let looked: Vec<String> =
@@ -277,7 +283,7 @@ fn source(
 
 type Placed = (FileRef, (String, PathBuf, u64));
 
-fn one_file(
+pub(super) fn one_file(
     playbook: &Playbook,
     path: &std::path::Path,
     mode: u32,

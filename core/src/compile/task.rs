@@ -202,6 +202,7 @@ impl Building<'_, '_> {
             out.when = narrowed.conditions(&out.when);
             out.place = task.place.map(place);
             out.files = resolved[at].files.clone();
+            out.templates = resolved[at].templates.clone();
             for (hash, path, size) in &resolved[at].blobs {
                 self.plan.blobs.insert(hash.clone(), *size);
                 self.blobs.insert(hash.clone(), Blob { path: path.clone(), size: *size });

@@ -310,6 +310,9 @@ pub struct Task {
     pub place: Option<Place>,
     /// The files of the controller that `src` may name: rendered `src` text to what it stands for.
     pub files: BTreeMap<String, Vec<FileRef>>,
+    /// The templates that a template of this task includes, by the names that it gives them: keys of [`Plan::blobs`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: BTreeMap<String, String>,
     /// `with_first_found`, or a lookup `first_found` in the arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,

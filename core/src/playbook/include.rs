@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     files::below,
+    foreign,
     keys::{self, Place},
     loader::{Here, Loader, MAX_DEPTH},
     model::{Use, VarDef, VarSet},
@@ -155,6 +156,10 @@ impl Loader<'_> {
         let name = name.strip_prefix("file=").unwrap_or(&name);
         if templated(name) {
             self.include_one_of(node, name, asked, common, here);
+            return;
+        }
+        if !here.handlers && foreign::condition(&[&common.when[..], &here.inherited.when].concat()).is_some() {
+            self.include_for_others(node, asked, common, here);
             return;
         }
         let path = self.find_tasks(name, here);

@@ -10,6 +10,7 @@ use std::{
 use super::{
     choose::Terms,
     files::FileKind,
+    foreign,
     include::Asked,
     keys,
     loader::{Here, Loader},
@@ -88,14 +89,21 @@ impl Loader<'_> {
         }
     }
 
+    /// An include for systems that no host is: it takes no file, and fails on one that is such a system after all.
+    pub(crate) fn include_for_others(&mut self, node: &Node, asked: &Asked<'_>, mut common: Common, here: &Here) {
+        let label = common.name.take().map_or_else(|| asked.kind.to_owned(), |(name, _)| name);
+        let outer = self.enter_common(here, common, here.space);
+        self.open_include(label, node, BTreeMap::new(), (None, Vec::new()), &outer);
+    }
+
     /// The files of tasks that may be meant, by their names once rendered.
     fn task_choices(&mut self, node: &Node, asked: &Asked<'_>, found: Option<&Found>, here: &Here) -> Option<Files> {
         let name = word(node);
         let kind = asked.kind;
         let known = found.filter(|found| name.trim() == format!("{{{{ {} }}}}", found.var));
         if let Some(found) = known {
-            let files: BTreeMap<String, PathBuf> =
-                found.known.values().map(|path| (path.clone(), PathBuf::from(path))).collect();
+            let paths = found.known.values().filter(|path| !foreign::is_file(path));
+            let files: BTreeMap<String, PathBuf> = paths.map(|path| (path.clone(), PathBuf::from(path))).collect();
             if files.is_empty() && !found.skip {
                 self.push(node.error("missing-file", format!("none of the files of `{kind}` exists")));
                 return None;
@@ -121,8 +129,10 @@ impl Loader<'_> {
         }
         let mut files = self.choices(&folders, &pattern, FileKind::File, node.span);
         let beside_plays = here.role.is_none() && folders.len() == 1;
-        files.retain(|_, path| {
-            !here.trail.iter().any(|(open, _)| same_file(open, path)) && self.holds_tasks(path, node.span, beside_plays)
+        files.retain(|name, path| {
+            !foreign::is_file(name)
+                && !here.trail.iter().any(|(open, _)| same_file(open, path))
+                && self.holds_tasks(path, node.span, beside_plays)
         });
         if files.is_empty() {
             let problem = node.error("missing-file", format!("no file of tasks fits `{}`", shown(&pattern)));

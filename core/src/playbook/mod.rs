@@ -13,6 +13,7 @@ mod args;
 mod check;
 mod choose;
 mod files;
+mod foreign;
 mod include;
 mod include_one_of;
 mod include_vars;

@@ -270,6 +270,7 @@ impl Loader<'_> {
             environment: all.environment,
             check_mode: None,
             files: std::collections::BTreeMap::new(),
+            templates: std::collections::BTreeMap::new(),
             found: own.found,
             choices: module.choices,
             place: None,

@@ -21,6 +21,7 @@ mod error;
 mod eval;
 mod filters;
 mod free;
+mod included;
 mod ir;
 mod lookup_call;
 mod lower;
@@ -46,6 +47,7 @@ pub use check::{TextKind, check_syntax};
 pub use data::{Data, TaskRef, Trust};
 pub use error::{ErrorKind, TemplateError};
 pub use free::{FreeVar, defined_when_true, free_variables, free_variables_of_expression, free_variables_of_file};
+pub use included::{Included, included_templates};
 pub use lookup_call::{LookupCall, lookup_call};
 pub use pattern::{Pattern, escape_pattern};
 pub use vars::Vars;
@@ -314,7 +316,7 @@ impl Engine {
     }
 
     /// What is secret, and what evaluations made of it so far.
-    pub fn secrets(&self) -> &Secrets {
+    pub fn secrets(&self) -> &Arc<Secrets> {
         &self.options.secrets
     }
 

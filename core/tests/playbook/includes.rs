@@ -237,3 +237,25 @@ fn a_source_that_depends_on_a_fact_is_every_file_that_fits() {
     let plan = inline("src_fact", text, &files).compile("web1", options()).plan;
     assert_eq!(plan.tasks[0].files.keys().collect::<Vec<_>>(), ["sshd-Debian.conf", "sshd-RedHat.conf"]);
 }
+
+#[test]
+fn files_for_systems_that_no_host_is_are_not_read() {
+    let files = [
+        (
+            "roles/app/tasks/main.yml",
+            "- include_tasks: 'setup-{{ ansible_os_family }}.yml'\n- include_tasks: arch.yml\n  when: ansible_os_family == 'Archlinux'\n",
+        ),
+        ("roles/app/tasks/setup-Debian.yml", "- {name: mine, debug: {msg: x}}\n"),
+        ("roles/app/tasks/setup-Solaris.yml", "- pkg5: {name: apache}\n"),
+        ("roles/app/tasks/arch.yml", "- pacman: {name: apache}\n"),
+    ];
+    let plan = inline("foreign", "- {hosts: web, roles: [app]}\n", &files).compile("web1", options()).plan;
+    assert_eq!(
+        told(&plan),
+        [
+            "include_tasks []",
+            r#"mine ["included_1.file == 'setup-Debian.yml'"]"#,
+            r#"include_tasks ["ansible_os_family == 'Archlinux'"]"#,
+        ]
+    );
+}

@@ -241,3 +241,24 @@ fn every_problem_is_shown_whatever_else_is_wrong() {
     let shown = support::read("broken/nested_everything.yml").problems(options());
     assert!(shown.contains("[unknown-argument]") && shown.contains("[undefined-variable]"), "{shown}");
 }
+
+#[test]
+fn templates_that_a_template_includes_travel_with_it() {
+    let files = [
+        ("roles/app/tasks/main.yml", "- template: {src: main.j2, dest: /etc/x}\n"),
+        (
+            "roles/app/templates/main.j2",
+            "{% extends 'base.j2' %}{% block b %}{% include 'parts/a.j2' %}{% endblock %}\n",
+        ),
+        ("roles/app/templates/base.j2", "<{% block b %}{% endblock %}>{% include 'none.j2' ignore missing %}\n"),
+        ("roles/app/templates/parts/a.j2", "{% for n in [1] %}{% include 'parts/b.j2' %}{% endfor %}\n"),
+        ("roles/app/templates/parts/b.j2", "{{ n }} {{ http_port }}\n"),
+    ];
+    let compiled = inline("templates", "- {hosts: web, roles: [app]}\n", &files).compile("web1", options());
+    let task = &compiled.plan.tasks[0];
+    assert_eq!(task.templates.keys().collect::<Vec<_>>(), ["base.j2", "parts/a.j2", "parts/b.j2"]);
+    assert!(task.templates.values().all(|hash| compiled.blobs.contains_key(hash)));
+    assert_eq!(compiled.plan.inventory_vars["http_port"], 80, "what they read travels too");
+    let found = inline("templates_none", "- {hosts: web, roles: [app]}\n", &files[..2]).problems(options());
+    assert!(found.contains("the template `base.j2`, which is included, does not exist"), "{found}");
+}

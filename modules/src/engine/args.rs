@@ -1,12 +1,14 @@
 //! A task's arguments with their templates rendered.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use rectify_core::{
     arg::{Arg, Scalar},
     event::Failure,
     module::{Because, Module, Operate},
     plan::{FileRef, Task},
-    template::{Rendered, TemplateError, TemplateOptions, Vars, may_be_template},
+    template::{Engine as Templates, Rendered, TemplateError, TemplateOptions, Vars, may_be_template},
 };
 use serde_json::{Value, json};
 
@@ -128,7 +130,7 @@ fn files(run: &Run<'_>, task: &Task, vars: &Vars, host: &dyn Operate, args: &mut
         ))));
     };
     if task.module == "template" {
-        let content = template_file(run, &src.text.clone(), entries, vars, host, args)?;
+        let content = template_file((run, task), &src.text.clone(), entries, vars, host, args)?;
         args.insert("_content".into(), Arg::text(content));
     } else {
         let size = |f: &FileRef| f.sha256.as_ref().and_then(|hash| run.plan.blobs.get(hash).copied());
@@ -142,7 +144,7 @@ fn files(run: &Run<'_>, task: &Task, vars: &Vars, host: &dyn Operate, args: &mut
 }
 
 fn template_file(
-    run: &Run<'_>,
+    (run, task): (&Run<'_>, &Task),
     src: &str,
     entries: &[FileRef],
     vars: &Vars,
@@ -155,13 +157,28 @@ fn template_file(
     let bytes = host.blob(sha256).map_err(|e| fail(e.to_string()))?;
     let text = std::str::from_utf8(&bytes).map_err(|e| fail(format!("{src} is not UTF-8 text: {e}")))?;
     let options = template_options(args);
-    match run.templates.render_text(text, src, vars, &options) {
+    let own = included(run, task, host).map_err(fail)?;
+    match own.as_ref().unwrap_or(&run.templates).render_text(text, src, vars, &options) {
         Ok(Rendered::Value(Value::String(text))) => Ok(text),
         Ok(Rendered::Value(other)) => Ok(other.to_string()),
         Ok(Rendered::Omit) => Ok(String::new()),
         Ok(Rendered::Unknown(tasks)) => Err(Unrendered::Unknown(vars::because(&tasks))),
         Err(error) => Err(Unrendered::template(src, &error)),
     }
+}
+
+/// What renders a template that includes others; `None` if it includes none.
+fn included(run: &Run<'_>, task: &Task, host: &dyn Operate) -> Result<Option<Templates>, String> {
+    if task.templates.is_empty() {
+        return Ok(None);
+    }
+    let mut texts = BTreeMap::new();
+    for (name, sha256) in &task.templates {
+        let bytes = host.blob(sha256).map_err(|e| e.to_string())?;
+        let text = std::str::from_utf8(&bytes).map_err(|e| format!("{name} is not UTF-8 text: {e}"))?;
+        texts.insert(name.clone(), text.to_owned());
+    }
+    Ok(Some(vars::templates_with(texts, run.templates.secrets())))
 }
 
 /// The `template` module's own options about the template's language.

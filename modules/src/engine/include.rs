@@ -32,8 +32,12 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
     };
     let Some(included) = task.choices.get(&file) else {
         let names: Vec<&str> = task.choices.keys().map(String::as_str).collect();
-        let failure = Failure::new(format!("{}: there was no file {file:?} when the plan was made", task.module));
-        return failed(task, failure.hinting(format!("these could be taken: {}", names.join(", "))));
+        let failure = Failure::new(format!("{}: no file {file:?} came with the plan", task.module));
+        let hint = match names.as_slice() {
+            [] => "it is for a system that rectify does not manage".to_owned(),
+            names => format!("these could be taken: {}", names.join(", ")),
+        };
+        return failed(task, failure.hinting(hint));
     };
     let mut data = Map::from_iter([("file".to_owned(), Value::from(file.clone()))]);
     if task.module == "include_vars" {

@@ -3,14 +3,14 @@
 //! From the weakest to the strongest, as Ansible documents its precedence: role defaults, inventory, facts, play and role
 //! variables, block and task variables, `include_vars`, registered results and set facts, loop variables, `-e`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use indexmap::IndexMap;
 use rectify_core::{
     mask::Secrets,
     module::{Because, Observe},
     plan::{Play, ScopeId, Task, TaskId},
-    template::{Data, Engine as Templates, EngineOptions, Trust, Vars},
+    template::{Data, Engine as Templates, EngineOptions, LoadHook, Trust, Vars},
 };
 use serde_json::{Map, Value};
 
@@ -64,6 +64,12 @@ impl Runtime {
 
 pub(crate) fn templates(secrets: &Arc<Secrets>) -> Templates {
     Templates::new(EngineOptions { secrets: Arc::clone(secrets), ..EngineOptions::default() })
+}
+
+/// With templates that others include, by name.
+pub(crate) fn templates_with(texts: BTreeMap<String, String>, secrets: &Arc<Secrets>) -> Templates {
+    let load: Arc<LoadHook> = Arc::new(move |name| texts.get(name).cloned());
+    Templates::new(EngineOptions { load: Some(load), secrets: Arc::clone(secrets), ..EngineOptions::default() })
 }
 
 /// Gathers facts unless that has been done. A failure leaves them empty and is the caller's to report.
