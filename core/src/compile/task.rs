@@ -220,7 +220,9 @@ impl Building<'_, '_> {
                 }
             }
             vars.extend(scope.vars.values.iter().map(|(k, v)| (k.clone(), v.clone())));
-            self.plan.scopes.push(Scope { parent: scope.parent.map(|p| scope_id(base + p)), vars });
+            let params = scope.vars.values.iter().filter(|(name, _)| scope.params.contains(*name));
+            let params = params.map(|(name, value)| (name.clone(), value.clone())).collect();
+            self.plan.scopes.push(Scope { parent: scope.parent.map(|p| scope_id(base + p)), vars, params });
         }
         let gather = play.gather_facts.unwrap_or(true) && self.reads_facts(index);
         self.plan.plays.push(plan::Play {

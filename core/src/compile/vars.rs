@@ -55,6 +55,17 @@ pub(crate) fn definition<'p>(play: &'p PlayDef, scope: Option<usize>, name: &str
     play.defaults.values.contains_key(name).then_some((&play.defaults, true))
 }
 
+/// Whether a name is a parameter of a role or an include around a task: no result or set fact hides it.
+fn is_param(play: &PlayDef, mut scope: Option<usize>, name: &str) -> bool {
+    while let Some(one) = scope {
+        if play.scopes[one].params.contains(name) {
+            return true;
+        }
+        scope = play.scopes[one].parent;
+    }
+    false
+}
+
 /// Follows what every task reads through the variables of the playbook.
 pub(crate) fn note_reads(play: &mut PlayDef) {
     for at in 0..play.tasks.len() {
@@ -120,7 +131,8 @@ pub(crate) fn values(
             Some((set, true)) => in_inventory.or_else(|| set.values.get(&*name)),
             None => in_inventory.or_else(|| job.play_vars[play].get(&*name)),
         });
-        if job.playbook.set_names.contains(&name) && !names.extra.contains_key(&*name) {
+        let is_set = job.playbook.set_names.contains(&name) && !names.extra.contains_key(&*name);
+        if is_set && !is_param(def, task.scope, &name) {
             return None;
         }
         match found {

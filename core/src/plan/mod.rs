@@ -141,6 +141,9 @@ pub struct Scope {
     pub parent: Option<ScopeId>,
     /// The variables; their values may be templates.
     pub vars: serde_json::Map<String, serde_json::Value>,
+    /// Parameters of a role or an include: above registered results and set facts.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub params: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A part of a block.

@@ -163,7 +163,20 @@ impl Loader<'_> {
             return;
         }
         let path = self.find_tasks(name, here);
+        let first = self.play.scopes.len();
+        let params: Vec<String> = common.vars.values.keys().cloned().collect();
         self.task_file(&path, node.span, common, here);
+        self.params_of_include(kind, first, params);
+    }
+
+    /// `vars` of an include are its parameters, those of an import are as a block's. They are in the scope that it made first.
+    pub(crate) fn params_of_include(&mut self, kind: &str, scope: usize, params: Vec<String>) {
+        if kind.starts_with("include_")
+            && !params.is_empty()
+            && let Some(scope) = self.play.scopes.get_mut(scope)
+        {
+            scope.params.extend(params.into_iter().filter(|name| scope.vars.values.contains_key(name)));
+        }
     }
 
     /// `apply:`: keys for the tasks within.
@@ -224,7 +237,7 @@ impl Loader<'_> {
             let problem = node.error("unsupported", format!("`{kind}` has no `with_first_found`"));
             self.push(problem.help("name the role"));
         }
-        let mut asked = RoleAsked { again: true, ..RoleAsked::default() };
+        let mut asked = RoleAsked { again: true, included: kind == "include_role", ..RoleAsked::default() };
         let maps = [value.as_map(), args.and_then(Node::as_map)];
         if let Some(text) = value.as_str() {
             asked.name = Some((text.strip_prefix("name=").unwrap_or(text).to_owned(), value.span));

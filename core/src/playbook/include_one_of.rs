@@ -58,7 +58,9 @@ impl Loader<'_> {
     ) {
         let label = common.name.take().map_or_else(|| asked.kind.to_owned(), |(name, _)| name);
         let mut uses = Vec::new();
+        let (first, params) = (self.play.scopes.len(), common.vars.values.keys().cloned().collect());
         let outer = self.enter_common(here, common, here.space);
+        self.params_of_include(asked.kind, first, params);
         let none = VarSet::default();
         let call = lookup_call(name).filter(|call| call.name == "first_found");
         let mut file = node.clone();

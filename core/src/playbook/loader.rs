@@ -259,7 +259,7 @@ impl<'a> Loader<'a> {
             vars.values.shift_remove(name);
             vars.defs.remove(name.as_str());
         }
-        self.play.scopes.push(ScopeDef { parent: here.scope, vars, defaults: VarSet::default() });
+        self.play.scopes.push(ScopeDef { parent: here.scope, vars, ..ScopeDef::default() });
         self.play.scopes.len() - 1
     }
 }

@@ -120,6 +120,8 @@ impl VarSet {
 pub(crate) struct ScopeDef {
     pub(crate) parent: Option<usize>,
     pub(crate) vars: VarSet,
+    /// Those of `vars` that are parameters of a role or an include: above results and set facts.
+    pub(crate) params: BTreeSet<String>,
     /// A role's own defaults where another role of the play has another value for the name: below the inventory.
     pub(crate) defaults: VarSet,
 }

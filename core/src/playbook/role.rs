@@ -33,6 +33,8 @@ pub(crate) struct RoleAsked {
     pub(crate) handlers_from: Named,
     /// Whether it runs even if it ran before in the same way.
     pub(crate) again: bool,
+    /// Whether `include_role` asks for it.
+    pub(crate) included: bool,
     pub(crate) params: VarSet,
 }
 
@@ -185,6 +187,9 @@ impl Loader<'_> {
         }
         vars.extend(&role.vars);
         defaults.extend(&role.defaults);
+        // `vars` of an `include_role` are its parameters; those of an `import_role` are as a block's.
+        let include_vars: Vec<String> =
+            if asked.included { common.vars.values.keys().cloned().collect() } else { Vec::new() };
         vars.extend(&std::mem::take(&mut common.vars));
         let mut params = (*here.params).clone();
         params.extend(&asked.params);
@@ -196,6 +201,8 @@ impl Loader<'_> {
         let scope = self.scope(here, vars);
         // Parameters are not overridden by what stands within, so they go in after that filter.
         self.play.scopes[scope].vars.extend(&params);
+        self.play.scopes[scope].params.extend(params.values.keys().cloned());
+        self.play.scopes[scope].params.extend(include_vars);
         self.play.scopes[scope].defaults = defaults;
         within.scope = Some(scope);
         within.params = Arc::new(params);

@@ -108,3 +108,27 @@ fn a_role_knows_where_it_is() {
     let value = value.as_str().unwrap();
     assert!(value.starts_with("a ") && value.contains("/magic/roles/a db1 ['db']"), "{value}");
 }
+
+#[test]
+fn parameters_of_roles_and_includes_are_marked_and_those_of_imports_are_not() {
+    let files = [("roles/a/tasks/main.yml", "- debug: {msg: '{{ x }}'}\n"), ("one.yml", "- debug: {msg: '{{ x }}'}\n")];
+    let text = "
+- hosts: db
+  roles: [{role: a, x: 1}]
+  tasks:
+    - {include_role: {name: a}, vars: {x: 2}}
+    - {import_role: {name: a}, vars: {x: 3}}
+    - {include_tasks: one.yml, vars: {x: 4}}
+    - {import_tasks: one.yml, vars: {x: 5}}
+";
+    let plan = inline("params", text, &files).compile("db1", options()).plan;
+    let marked: Vec<(Value, bool)> = plan
+        .tasks
+        .iter()
+        .map(|task| {
+            let scope = &plan.scopes[task.scope.unwrap().0 as usize];
+            (scope.vars["x"].clone(), scope.params.contains_key("x"))
+        })
+        .collect();
+    assert_eq!(marked, [(json!(1), true), (json!(2), true), (json!(3), false), (json!(4), true), (json!(5), false)]);
+}

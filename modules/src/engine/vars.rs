@@ -1,7 +1,7 @@
 //! The variables that a task sees, and what the run adds to them.
 //!
 //! From the weakest to the strongest, as Ansible documents its precedence: role defaults, inventory, facts, play and role
-//! variables, block and task variables, `include_vars`, registered results and set facts, loop variables, `-e`.
+//! variables, block and task variables, `include_vars`, registered results and set facts, parameters of roles and includes, loop variables, `-e`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -95,7 +95,14 @@ pub(crate) fn of_task(run: &Run<'_>, play: &Play, task: &Task) -> Vars {
     for scope in scopes(run, task.scope) {
         vars = vars.with(&run.plan.scopes[scope.0 as usize].vars);
     }
-    with_all(with_all(vars, &runtime.included), &runtime.made).with(&run.plan.extra_vars)
+    vars = with_all(with_all(vars, &runtime.included), &runtime.made);
+    for scope in scopes(run, task.scope) {
+        let params = &run.plan.scopes[scope.0 as usize].params;
+        if !params.is_empty() {
+            vars = vars.with(params);
+        }
+    }
+    vars.with(&run.plan.extra_vars)
 }
 
 fn with_all(vars: Vars, more: &IndexMap<String, Data>) -> Vars {

@@ -7,7 +7,7 @@ use rectify_core::{
 use rectify_modules::host::fake::Fake;
 use serde_json::json;
 
-use crate::support::{arg, outcomes, play, reports, task, when};
+use crate::support::{arg, outcomes, outcomes_of, plan, play, reports, run_plan, task, when};
 
 #[test]
 fn a_failure_skips_what_depends_on_it_and_nothing_else() {
@@ -138,4 +138,21 @@ fn a_fact_that_a_check_may_set_has_no_value() {
         ],
     );
     assert!(matches!(&all[2].outcome, Outcome::MayChange { .. }), "{:?}", all[2]);
+}
+
+#[test]
+fn parameters_hide_set_facts_and_other_variables_of_scopes_do_not() {
+    let scopes = json!([{ "parent": null, "vars": { "x": "param", "y": "block" }, "params": { "x": "param" } }]);
+    let mut plan = plan(
+        "apply",
+        &json!([]),
+        &[
+            task(0, "set_fact", &json!({ "x": "set", "y": "set" }), &json!({ "scope": 0 })),
+            task(1, "assert", &json!({ "that": ["x == 'param'", "y == 'set'"] }), &json!({ "scope": 0 })),
+            task(2, "assert", &json!({ "that": ["x == 'set'"] }), &json!({})),
+        ],
+    );
+    plan.scopes = serde_json::from_value(scopes).unwrap();
+    let all = outcomes_of(&run_plan(&Fake::debian(), &plan).0);
+    assert_eq!(all, [Outcome::Unchanged, Outcome::Unchanged, Outcome::Unchanged]);
 }

@@ -71,7 +71,11 @@ pub(crate) fn plan(mode: &str, blocks: &Value, tasks: &[Value]) -> Plan {
 
 /// The same with blocks, and with what was taken back.
 pub(crate) fn in_blocks(fake: &Fake, mode: &str, blocks: &Value, tasks: &[Value]) -> (Vec<TaskReport>, Vec<TaskId>) {
-    let plan = plan(mode, blocks, tasks);
+    run_plan(fake, &plan(mode, blocks, tasks))
+}
+
+/// What became of the tasks of a plan, and what was taken back.
+pub(crate) fn run_plan(fake: &Fake, plan: &Plan) -> (Vec<TaskReport>, Vec<TaskId>) {
     let (seen, taken_back) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let emit = |event| match event {
         HostEvent::TaskFinished { task, report } => seen.lock().unwrap().push((task, *report)),
@@ -79,15 +83,15 @@ pub(crate) fn in_blocks(fake: &Fake, mode: &str, blocks: &Value, tasks: &[Value]
         _ => {}
     };
     match plan.mode {
-        Mode::Apply => run(&plan, REGISTRY, &ApplyStage::new(fake), &Cancel::default(), &emit),
+        Mode::Apply => run(plan, REGISTRY, &ApplyStage::new(fake), &Cancel::default(), &emit),
         Mode::Check => {
-            run(&plan, REGISTRY, &CheckStage::new(Rehearsal::new(fake)), &Cancel::default(), &emit);
+            run(plan, REGISTRY, &CheckStage::new(Rehearsal::new(fake)), &Cancel::default(), &emit);
         }
     }
     let mut seen = seen.into_inner().unwrap();
     seen.sort_by_key(|(id, _)| *id);
     let ids: Vec<u32> = seen.iter().map(|(id, _)| id.0).collect();
-    assert_eq!(ids, (0..u32::try_from(tasks.len()).unwrap()).collect::<Vec<_>>(), "every task finishes once");
+    assert_eq!(ids, (0..u32::try_from(plan.tasks.len()).unwrap()).collect::<Vec<_>>(), "every task finishes once");
     (seen.into_iter().map(|(_, report)| report).collect(), taken_back.into_inner().unwrap())
 }
 
