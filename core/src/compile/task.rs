@@ -338,7 +338,7 @@ impl Building<'_, '_> {
     fn open_vars(&mut self) {
         let keyring = self.job.playbook.files.keyring();
         let plays = self.plan.plays.iter_mut().flat_map(|play| [&mut play.defaults, &mut play.vars]);
-        let scopes = self.plan.scopes.iter_mut().map(|scope| &mut scope.vars);
+        let scopes = self.plan.scopes.iter_mut().flat_map(|scope| [&mut scope.vars, &mut scope.params]);
         let included = self.plan.tasks.iter_mut().flat_map(|task| task.choices.values_mut());
         for vars in std::iter::once(&mut self.plan.extra_vars).chain(plays).chain(scopes).chain(included) {
             if !vars.values().any(has_encrypted) {
