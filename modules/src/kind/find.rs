@@ -57,7 +57,8 @@ enum Stamp {
 
 /// Looks for files and registers them as `files`, with the keys of `stat`; `matched` and `examined` count. It changes nothing.
 ///
-/// A result of more than 10000 files is an error, unless `limit` says how many are enough.
+/// A result of more than 10000 files is an error, unless `limit` says how many are enough. A file whose name is not UTF-8 is not in the
+/// result but named in `skipped_paths`: no task could be given its path.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Find {
@@ -117,7 +118,25 @@ struct Found {
     files: Vec<Value>,
     examined: u64,
     skipped: Map<String, Value>,
+    /// How many have a name that no argument could hold.
+    unnamed: usize,
     entered: HashSet<(u64, u64)>,
+}
+
+impl Found {
+    /// A name that is not UTF-8: a later task that was given it as text would look for another file, and find none.
+    fn unnamed(&mut self, path: &Path) {
+        self.unnamed += 1;
+        if self.skipped.len() < MOST {
+            self.skipped.insert(paths::shown(path), "its name is not UTF-8".into());
+        }
+    }
+
+    fn messages(&self) -> Vec<String> {
+        let some = (self.unnamed > 0)
+            .then(|| format!("{} left out, because their names are not UTF-8: see `skipped_paths`", self.unnamed));
+        some.into_iter().collect()
+    }
 }
 
 impl Find {
@@ -136,6 +155,10 @@ impl Find {
             found.examined += 1;
             let hidden = entry.path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
             if (self.hidden || !hidden) && self.matches(&entry, filter, host, found)? {
+                if entry.path.to_str().is_none() {
+                    found.unnamed(entry.path);
+                    return self.step(&entry, host, found);
+                }
                 if found.files.len() >= MOST {
                     return Err(ModuleError::failed(format!(
                         "more than {MOST} files match below {}: narrow the search, or say with `limit` how many are enough",
@@ -227,13 +250,14 @@ impl Action for Find {
                 }
             }
         }
+        let messages = found.messages();
         found.files.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
         let mut data = Map::new();
         data.insert("matched".into(), found.files.len().into());
         data.insert("examined".into(), found.examined.into());
         data.insert("files".into(), found.files.into());
         data.insert("skipped_paths".into(), found.skipped.into());
-        Ok(Report::looked(data))
+        Ok(Report { messages, ..Report::looked(data) })
     }
 
     fn validate(&self) -> Result<(), String> {

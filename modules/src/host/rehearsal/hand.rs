@@ -17,6 +17,10 @@ use super::{
     writing::Writing,
 };
 
+/// How many files of the base may be held with other attributes. A task that changes more has said what it changes; what is there
+/// after it is then not known, rather than held in memory: a tree may have millions.
+const MOST: usize = 50_000;
+
 /// A write: one task, one place in the sequence.
 pub(super) struct Hand<'s> {
     pub(super) world: &'s World<'s>,
@@ -258,6 +262,9 @@ impl Hand<'_> {
     fn own(&mut self, path: &Path, node: Node) -> HostResult<usize> {
         if let Some(id) = node.inode {
             return Ok(id);
+        }
+        if self.state.files.inodes.len() >= MOST && !self.world.exact {
+            return Err(HostError::NotRehearsed);
         }
         let body = match node.meta.kind {
             FileKind::File | FileKind::Other => Body::Base(path.to_owned()),

@@ -168,8 +168,9 @@ impl Hand<'_> {
     /// Does to the overlay what this transaction does, as far as it is known.
     pub(super) fn perform(&mut self, request: &PackageRequest, transaction: &Transaction) -> HostResult<()> {
         if self.world.base.uid() != 0 && !transaction.is_empty() {
-            let program = "changing packages".to_owned();
-            return Err(HostError::Program { program, status: "exit 100".into(), stderr: "permission denied".into() });
+            let message = "permission denied: only root may change packages (`become: true`, or -b)".to_owned();
+            let errno = Some(rustix::io::Errno::ACCESS.raw_os_error());
+            return Err(HostError::Io { action: "changing".into(), object: "packages".into(), message, errno });
         }
         let mut db = (*self.sight().known_packages()?).clone();
         let mut gone: HashSet<PathBuf> = HashSet::new();

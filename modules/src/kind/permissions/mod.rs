@@ -11,7 +11,10 @@ use rectify_core::module::{Change, Entity, Finding, ModuleError, Observe, Operat
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::{policy::Policy, survey::Survey};
+use self::{
+    policy::Policy,
+    survey::{Fix, Survey},
+};
 use super::shared::{
     attrs::{PartialAttrs, Wanted, gid, uid},
     kept::Kept,
@@ -87,31 +90,21 @@ impl Permissions {
         self.repair.unwrap_or(true)
     }
 
-    /// Repairs what was found, and goes through the trees again while there is more.
+    /// Goes through the trees and repairs what deviates, each path as it is met: however many there are, none is held.
     fn converge(&self, host: &dyn Operate) -> Result<(), ModuleError> {
         let policy = Policy::new(self, host)?;
-        let mut most = u64::MAX;
-        loop {
-            let survey = self.survey(&policy, host)?;
-            let left = survey.fixes.len() as u64 + survey.more;
-            // What does not get less will not come to an end: the engine's own second look says what is left.
-            if left == 0 || left >= most {
+        let mut repair = |_: &mut Survey, path: PathBuf, fix: Fix| {
+            // Looked at again: what has several names comes long after it was seen, and others write to a tree.
+            let Some(meta) = host.lstat(&path)? else { return Ok(()) };
+            if meta.kind != fix.kind || (meta.dev, meta.ino, meta.nlink) != (fix.dev, fix.ino, fix.nlink) {
                 return Ok(());
             }
-            most = left;
-            for (Shown(path), fix) in &survey.fixes {
-                // Looked at again: in a tree that others write to, a minute is long.
-                let Some(meta) = host.lstat(path)? else { continue };
-                if meta.kind != fix.kind || (meta.dev, meta.ino, meta.nlink) != (fix.dev, fix.ino, fix.nlink) {
-                    continue;
-                }
-                let wanted =
-                    Wanted { owner: fix.owner.as_deref(), group: fix.group.as_deref(), mode: fix.mode.as_ref() };
-                let seen = super::shared::attrs::Attrs::of(&meta, host)?;
-                let directory = meta.kind == rectify_core::module::FileKind::Directory;
-                wanted.set(path, &seen, false, directory, host)?;
-            }
-        }
+            let wanted = Wanted { owner: fix.owner.as_deref(), group: fix.group.as_deref(), mode: fix.mode.as_ref() };
+            let seen = super::shared::attrs::Attrs::of(&meta, host)?;
+            let directory = meta.kind == rectify_core::module::FileKind::Directory;
+            wanted.set(&path, &seen, false, directory, host)
+        };
+        self.go_through(&policy, host, &mut Survey::default(), &mut repair)
     }
 }
 

@@ -101,10 +101,39 @@ impl Survey {
     }
 }
 
+/// What is done with a path that deviates.
+type Deviates<'a> = &'a mut dyn FnMut(&mut Survey, PathBuf, Fix) -> Result<(), ModuleError>;
+
+/// One way through the trees.
+struct Search<'a> {
+    policy: &'a Policy,
+    host: &'a dyn Observe,
+    survey: &'a mut Survey,
+    names: HashMap<(u64, u64), Names>,
+    deviates: Deviates<'a>,
+}
+
 impl Permissions {
     pub(super) fn survey(&self, policy: &Policy, host: &dyn Observe) -> Result<Survey, ModuleError> {
         let mut survey = Survey::default();
-        let mut names = HashMap::new();
+        self.go_through(policy, host, &mut survey, &mut |survey, path, fix| {
+            survey.hold(path, fix);
+            Ok(())
+        })?;
+        // Their order would otherwise be that of a hash.
+        survey.findings.sort_by(|a, b| a.subject.cmp(&b.subject));
+        Ok(survey)
+    }
+
+    /// Goes through the trees once. A path may be changed when it is handed over: nothing looks at it again.
+    pub(super) fn go_through(
+        &self,
+        policy: &Policy,
+        host: &dyn Observe,
+        survey: &mut Survey,
+        deviates: Deviates<'_>,
+    ) -> Result<(), ModuleError> {
+        let mut search = Search { policy, host, survey, names: HashMap::new(), deviates };
         for root in &self.path {
             let meta = match host.lstat(root)? {
                 Some(meta) if meta.kind == FileKind::Directory => meta,
@@ -118,7 +147,7 @@ impl Permissions {
             if policy.excludes(root) {
                 continue;
             }
-            visit(root, &meta, policy, host, &mut survey, &mut names)?;
+            search.visit(root, &meta)?;
             let one = self.one_file_system.unwrap_or(true);
             tree::walk(root, host, &mut |entry| {
                 // What exists only in a rehearsal has no device number.
@@ -126,58 +155,50 @@ impl Permissions {
                 if (one && elsewhere) || policy.excludes(entry.path) {
                     return Ok(Step::Over);
                 }
-                visit(entry.path, entry.meta, policy, host, &mut survey, &mut names)?;
+                search.visit(entry.path, entry.meta)?;
                 Ok(Step::Into)
             })?;
         }
-        for Names { first, fix, seen } in names.into_values() {
+        for Names { first, fix, seen } in std::mem::take(&mut search.names).into_values() {
             if seen >= fix.nlink {
-                survey.hold(first, fix);
+                (search.deviates)(search.survey, first, fix)?;
             } else {
-                survey.several_names(&first, fix.nlink - seen);
+                search.survey.several_names(&first, fix.nlink - seen);
             }
         }
-        // Their order would otherwise be that of a hash.
-        survey.findings.sort_by(|a, b| a.subject.cmp(&b.subject));
-        Ok(survey)
+        Ok(())
     }
 }
 
-fn visit(
-    path: &Path,
-    meta: &Meta,
-    policy: &Policy,
-    host: &dyn Observe,
-    survey: &mut Survey,
-    names: &mut HashMap<(u64, u64), Names>,
-) -> Result<(), ModuleError> {
-    if meta.kind == FileKind::Other {
-        return Ok(());
-    }
-    let wish = policy.wish(path, meta);
-    if let Some(who) = &wish.owned_by {
-        let message = format!("belongs to {who}, who can give itself the right to write it; name another `owner`");
-        survey.say(Severity::Critical, path, message);
-    }
-    let Some(fix) = fix(meta, wish, host)? else { return Ok(()) };
-    if meta.kind == FileKind::Directory || meta.nlink < 2 {
-        survey.hold(path.to_owned(), fix);
-        return Ok(());
-    }
-    let full = names.len() >= NAMES;
-    match names.get_mut(&(meta.dev, meta.ino)) {
-        Some(known) if meta.ino != 0 => {
-            known.seen += 1;
-            if path < known.first.as_path() {
-                known.first = path.to_owned();
+impl Search<'_> {
+    fn visit(&mut self, path: &Path, meta: &Meta) -> Result<(), ModuleError> {
+        if meta.kind == FileKind::Other {
+            return Ok(());
+        }
+        let wish = self.policy.wish(path, meta);
+        if let Some(who) = &wish.owned_by {
+            let message = format!("belongs to {who}, who can give itself the right to write it; name another `owner`");
+            self.survey.say(Severity::Critical, path, message);
+        }
+        let Some(fix) = fix(meta, wish, self.host)? else { return Ok(()) };
+        if meta.kind == FileKind::Directory || meta.nlink < 2 {
+            return (self.deviates)(self.survey, path.to_owned(), fix);
+        }
+        let full = self.names.len() >= NAMES;
+        match self.names.get_mut(&(meta.dev, meta.ino)) {
+            Some(known) if meta.ino != 0 => {
+                known.seen += 1;
+                if path < known.first.as_path() {
+                    known.first = path.to_owned();
+                }
             }
+            None if !full && meta.ino != 0 => {
+                self.names.insert((meta.dev, meta.ino), Names { first: path.to_owned(), fix, seen: 1 });
+            }
+            _ => self.survey.several_names(path, meta.nlink - 1),
         }
-        None if !full && meta.ino != 0 => {
-            names.insert((meta.dev, meta.ino), Names { first: path.to_owned(), fix, seen: 1 });
-        }
-        _ => survey.several_names(path, meta.nlink - 1),
+        Ok(())
     }
-    Ok(())
 }
 
 /// What is to be set on a path, if anything.

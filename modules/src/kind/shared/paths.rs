@@ -11,8 +11,18 @@ pub(crate) struct Shown(pub(crate) PathBuf);
 
 impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&self.0.to_string_lossy())
+        to.serialize_str(&shown(&self.0))
     }
+}
+
+/// A path as text. Bytes that are not UTF-8 stand as `\xff`: two names that differ in them must not look the same.
+pub(crate) fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
 }
 
 /// Refuses what is no absolute path.

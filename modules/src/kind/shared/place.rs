@@ -211,6 +211,14 @@ impl Job {
         }
         if let Some(found) = &before {
             self.may_replace(found.state)?;
+            // A folder behind a link is not given up for a file by a slip in `dest`.
+            let folder = found.state == What::Link
+                && self.source.what() == What::File
+                && host.stat(&self.path)?.is_some_and(|m| m.kind == FileKind::Directory);
+            if folder {
+                let path = self.path.display();
+                return Err(ModuleError::failed(format!("{path} is a link to a folder, and is to be a file")));
+            }
         }
         let mut after = self.wish(before.as_ref(), rules, shown, host)?;
         if self.with_parents && before.is_none() {

@@ -127,6 +127,13 @@ fn lines(commands: &[Vec<String>]) -> String {
 /// What dnf itself says it would do. `cached`: without fetching an index, as in a check.
 pub(super) fn resolve(live: &Live, db: &PackageDb, request: &PackageRequest, cached: bool) -> HostResult<Transaction> {
     let Some(script) = script(db, request)? else { return Ok(Transaction::default()) };
+    if !rustix::process::geteuid().is_root() {
+        // It does not even resolve for anybody else.
+        return Err(HostError::Unsupported(format!(
+            "only root is told by dnf what `{}` would do: what would change is not known (`become: true`, or -b)",
+            script.shown()
+        )));
+    }
     let extra: &[&str] = if cached { &["-C", "--assumeno"] } else { &["--assumeno"] };
     let output = live.machinery_raw(&script.command(extra))?;
     answer(&script.shown(), &output, request, db)
