@@ -128,7 +128,14 @@ impl rectify_core::playbook::Files for Disk {
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
-        Files::list(self, folder)
+        let name = |entry: fs::DirEntry| {
+            entry.file_name().into_string().map_err(|name| {
+                // What is copied as a whole must not lose a file in silence.
+                let text = format!("the name {name:?} in it is not UTF-8");
+                io::Error::new(io::ErrorKind::InvalidData, text)
+            })
+        };
+        fs::read_dir(folder)?.map(|entry| name(entry?)).collect()
     }
 
     fn absolute(&self, path: &Path) -> PathBuf {

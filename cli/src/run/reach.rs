@@ -96,7 +96,12 @@ impl Reach {
         let config = match options.ssh_config.as_deref() {
             None => SshConfig::load_default(env),
             Some(path) if path == Path::new("none") => SshConfig::load(None, None, env),
-            Some(path) => SshConfig::load(Some(path), None, env),
+            Some(path) => {
+                // The usual places may be empty; a file that was named is there, or it was not this one that was meant.
+                let meta = std::fs::metadata(path);
+                meta.map_err(|e| Expected::usage(format!("ssh configuration: cannot read {}: {e}", path.display())))?;
+                SshConfig::load(Some(path), None, env)
+            }
         };
         let config = config.map_err(|e| Expected::usage(format!("ssh configuration: {e}")))?;
         let agent = std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(PathBuf::from);

@@ -8,7 +8,7 @@
 mod order;
 mod words;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use rectify_core::{
     event::{Failure as Words, RunEvent},
@@ -28,6 +28,9 @@ use crate::{
 
 /// What is said of a host that was not reached because the operator interrupted the run, and for no other reason.
 pub const NOT_BEGUN: &str = "interrupted before the host was reached";
+
+/// How long a helper that was told to end at once may say nothing before the host is given up.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// By which way a host is reached.
 #[derive(Clone)]
@@ -134,11 +137,18 @@ where
     E: Fn(RunEvent) -> F,
     F: Future<Output = ()>,
 {
+    let mut killed = false;
     let mut told = Stop::No;
     loop {
         let frame = tokio::select! {
             frame = receiver.receive() => frame,
-            changed = further(stop, told) => {
+            () = tokio::time::sleep(LAST_WORDS), if killed => {
+                let seconds = LAST_WORDS.as_secs();
+                return Err(Words::new(format!(
+                    "interrupted, and the helper did not end within {seconds} s: what it was doing there is not known"
+                )));
+            }
+            changed = further(stop, told), if told < Stop::Kill => {
                 match changed {
                     Ok(now) => {
                         told = now;
@@ -148,6 +158,7 @@ where
                             let _ = sender.send(frame).await;
                         }
                         if now == Stop::Kill {
+                            killed = true;
                             sender.finish().await;
                         }
                     }
