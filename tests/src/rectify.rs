@@ -41,8 +41,15 @@ pub type Place = (String, String, String);
 /// A file of the lease cannot be written, or there is no program.
 pub fn words(lease: &Lease, verb: &str) -> Result<Vec<OsString>> {
     // The home of an account is what passwd(5) says, for ssh and for rectify: the lease's files need to be named.
-    let config =
-        lease.write("ssh_config", &format!("Host *\n UserKnownHostsFile {}\n", lease.known_hosts().display()))?;
+    // What a test itself writes into `ssh_more` counts first, as in any such file.
+    let config = lease.write(
+        "ssh_config",
+        &format!(
+            "Include {}\nHost *\n UserKnownHostsFile {}\n",
+            lease.home().join("ssh_more").display(),
+            lease.known_hosts().display()
+        ),
+    )?;
     Ok(vec![binary()?.into(), verb.into(), "-i".into(), lease.inventory().into(), "--ssh-config".into(), config.into()])
 }
 
@@ -67,6 +74,15 @@ pub fn start(lease: &Lease, playbook: &str) -> Result<std::process::Child> {
     command.spawn().context("start rectify")
 }
 
+/// Waits for the end of a run that was started with [`start`], and reads what it said.
+///
+/// # Errors
+/// As [`run`].
+pub fn finish(child: std::process::Child) -> Result<Ran> {
+    let output = child.wait_with_output().context("wait for rectify")?;
+    Ran::read(output.status.code(), &String::from_utf8_lossy(&output.stdout), String::new())
+}
+
 /// Runs `rectify VERB --json` on the hosts of a lease, with these further arguments.
 ///
 /// # Errors
@@ -75,14 +91,16 @@ pub fn run(lease: &Lease, verb: &str, args: &[&str]) -> Result<Ran> {
     let mut all = vec!["--json"];
     all.extend(args);
     let Output { code, stdout, stderr } = output(lease, verb, &all)?;
-    let events = stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).with_context(|| format!("no event: {line}")))
-        .collect::<Result<_>>()?;
-    Ok(Ran { code, events, stderr })
+    Ran::read(code, &stdout, stderr)
 }
 
 impl Ran {
+    fn read(code: Option<i32>, stdout: &str, stderr: String) -> Result<Self> {
+        let event = |line: &str| serde_json::from_str(line).with_context(|| format!("no event: {line}"));
+        let events = stdout.lines().map(event).collect::<Result<_>>()?;
+        Ok(Self { code, events, stderr })
+    }
+
     /// Reports of tasks without loops and of loop items, by place.
     pub fn reports(&self) -> BTreeMap<Place, Value> {
         let text = |event: &Value, key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();

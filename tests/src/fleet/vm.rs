@@ -78,7 +78,12 @@ fn spawn(site: &Site, seed: &str) -> Result<Child> {
     site.control
         .command("qemu-system-x86_64")
         .args(["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "1024", "-nographic", "-nodefaults"])
-        .args(["-serial", "stdio", "-append", "console=ttyS0 root=/dev/vda rw net.ifnames=0 audit=1 loglevel=4"])
+        .args([
+            "-serial",
+            "stdio",
+            "-append",
+            "console=ttyS0 root=/dev/vda rw net.ifnames=0 audit=1 loglevel=4 no_timer_check panic=1",
+        ])
         .arg("-kernel")
         .arg(image.join("vmlinuz"))
         .arg("-initrd")
