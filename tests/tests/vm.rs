@@ -1,7 +1,5 @@
 //! The virtual machine, as far as tests rely on it.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use rectify_tests::law;
 use rectify_tests::pool;
 use rectify_tests::rectify::run;

@@ -90,7 +90,9 @@ impl Lock {
         let (mut needed, mut missing) = (BTreeSet::new(), BTreeSet::new());
         if wanted {
             let loaded = host.kernel_modules()?;
-            needed = needs(preload, &preloaded, loaded.keys(), host)?;
+            // Once nothing can be loaded, what is there came with the list: only what its modules need themselves is not on it.
+            let counts = !closed || preloaded.is_empty();
+            needed = needs(preload, &preloaded, loaded.keys().filter(|_| counts), host)?;
             let built_in = guard::listed("modules.builtin", host)?.unwrap_or_default();
             missing = needed.iter().filter(|n| !loaded.contains_key(*n) && !built_in.contains(n)).cloned().collect();
         }

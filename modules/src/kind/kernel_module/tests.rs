@@ -133,3 +133,23 @@ fn arguments_that_make_no_sense_are_refused() {
         trial::refused::<KernelModule>(&args);
     }
 }
+
+#[test]
+fn what_listed_modules_bring_with_them_is_not_added_once_nothing_can_be_loaded() {
+    let fixture = |disabled: u8| {
+        Fake::from_yaml(&format!(
+            "{{base: debian, kernel_modules: {{nf_tables: 0, libcrc32c: 1}}, sysctls: {{kernel.modules_disabled: {disabled}}}, files: {{
+                /etc/modules-load.d/rectify-modlock.conf: \"nf_tables\\n\"}}}}"
+        ))
+        .unwrap()
+    };
+    let preloaded = |host: &Fake| {
+        let seen = trial::module::<KernelModule>(&json!({"loading": "off"})).look(host).unwrap();
+        (seen.before["loading"]["preloaded"].clone(), seen.after["loading"]["preloaded"].clone())
+    };
+    let (before, after) = preloaded(&fixture(1));
+    assert_eq!(before, after);
+    // Before that, whatever is loaded may have been loaded late.
+    let (before, after) = preloaded(&fixture(0));
+    assert!(before != after && after.to_string().contains("libcrc32c"), "{after}");
+}
