@@ -76,6 +76,7 @@ def fleet(result):
             f"| {NAMES[tool]} | {mid:.2f} | {min(seconds):.2f} – {max(seconds):.2f} | {len(seconds)} "
             f"| {times(bound)} | {times(ours)} | {median(runs[tool], 'processor'):.2f} |"
         )
+    lines += [f"| {NAMES[tool]} | did not get through on all hosts | | 0 | | | |" for tool in NAMES if result["rounds"].get(tool) == []]
     lines += ["", *goals(runs, bound, ours)]
     if result.get("first contact"):
         first = statistics.median(result["first contact"])
@@ -127,7 +128,8 @@ def slow_line(line):
         "### A line that delays each way",
         "",
         "Seconds of a whole run on one host, and round trips: the growth over no delay, divided by twice the delay. Turns are changes of",
-        "direction as the proxy counts them, most of all runs with a delay: two make a round trip, whether somebody waits for it or not.",
+        "direction as the proxy counts them, most of all runs with a delay: two make a round trip, whether somebody waits for it or not; on",
+        "a busy machine what belongs together may come apart, which makes more of them.",
         "",
         "| tasks | " + " | ".join(f"{row['delay']} ms" for row in next(iter(line["delays"].values()))) + " | round trips | turns |",
         "| ---: |" + " ---: |" * (len(next(iter(line["delays"].values()))) + 2),

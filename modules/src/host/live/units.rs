@@ -211,6 +211,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn units_that_are_expected_are_asked_for_with_the_first_and_what_is_no_unit_is_not() {
+        let live = Live::new(super::super::Blobs::new());
+        expect(&live, ["ssh", "a@.service", "{{ name }}", "-x", "b.timer", "ssh"].into_iter());
+        let cache = live.units.0.lock().unwrap();
+        let open: Vec<&str> =
+            cache.iter().filter(|(_, answer)| answer.is_none()).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(open, ["b.timer", "ssh.service"]);
+    }
+
     /// Recorded with systemd 252: an alias, one that is not there, one made from an init script.
     const SHOWN: &str = "Id=ssh.service
 LoadState=loaded
