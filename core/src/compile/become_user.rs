@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{job::CompileOptions, render::Static, vars::HostNames};
 use crate::{
     diag::Diagnostic,
+    inventory::connection_names,
     playbook::{Become, Flag, TaskDef},
+    template::may_be_template,
 };
 
 /// The account of a task: `None` is the one that logs in.
@@ -39,6 +41,24 @@ pub(crate) fn truth(value: &Value) -> Option<bool> {
     }
 }
 
+/// A connection variable of a host, `-e` before the inventory, templates rendered.
+///
+/// # Errors
+/// The text of a template that is not known yet.
+pub(crate) fn connection_var(names: &HostNames<'_>, name: &str) -> Result<Option<Value>, String> {
+    let same = connection_names(name);
+    let last = |vars: &Map<String, Value>| same.iter().rev().find_map(|n| vars.get(*n)).cloned();
+    match last(names.extra).or_else(|| last(names.inventory)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if may_be_template(&text) => {
+            let mut all = names.inventory.clone();
+            all.extend(names.extra.clone());
+            Static::new(all).value(&text).map(Some).ok_or(text)
+        }
+        value => Ok(value),
+    }
+}
+
 /// The account that a task asks for. The inventory's `ansible_become…` win over the playbook, as all connection variables do.
 pub(crate) fn account(
     task: &TaskDef,
@@ -46,9 +66,15 @@ pub(crate) fn account(
     options: &CompileOptions,
     known: &Static,
 ) -> Result<Account, Box<Diagnostic>> {
-    let var = |name: &str| names.extra.get(name).or_else(|| names.inventory.get(name));
+    let var = |name: &str| match connection_var(names, name) {
+        Ok(value) => Ok(value),
+        Err(text) => {
+            let message = format!("`{name}` is `{text}`, which is not known before any host is contacted");
+            Err(Box::new(Diagnostic::error("dynamic-become", message).at(task.span, "")))
+        }
+    };
     let asked: &Become = &task.r#become;
-    let on = match (var("ansible_become").and_then(truth), &asked.on) {
+    let on = match (var("ansible_become")?.as_ref().and_then(truth), &asked.on) {
         (Some(on), _) => on,
         (None, None) => options.r#become,
         (None, Some(asked)) => match (flag(asked, known), asked) {
@@ -63,9 +89,9 @@ pub(crate) fn account(
     if !on {
         return Ok(None);
     }
-    let inventory = ["ansible_become_user", "ansible_sudo_user"].into_iter().find_map(var).and_then(Value::as_str);
-    let user = match (inventory, &asked.user) {
-        (Some(user), _) => user.to_owned(),
+    let user = match (var("ansible_become_user")?, &asked.user) {
+        (Some(Value::String(user)), _) => user,
+        (Some(other), _) => other.to_string(),
         (None, Some(user)) => match known.value(user) {
             Some(Value::String(user)) => user,
             _ => user.clone(),

@@ -312,10 +312,12 @@ impl Building<'_, '_> {
             return Err(self.found);
         }
         let names = self.names();
-        let var = |name: &str| names.extra.get(name).or_else(|| names.inventory.get(name)).and_then(Value::as_str);
-        let login = ["ansible_user", "ansible_ssh_user"].into_iter().find_map(var).map(str::to_owned);
+        // One that is not known yet is said where the host is reached.
+        let var = |name: &str| become_user::connection_var(&names, name).ok().flatten();
+        let text = |name: &str| var(name).and_then(|v| v.as_str().map(str::to_owned));
+        let login = text("ansible_user");
         let login = login.or_else(|| self.access.remote_user.clone()).or_else(|| self.job.options.remote_user.clone());
-        let method = var("ansible_become_method").map(str::to_owned);
+        let method = text("ansible_become_method");
         self.access.become_method =
             method.or_else(|| self.access.become_method.take()).or_else(|| self.job.options.become_method.clone());
         let all: BTreeSet<Account> = self.accounts.iter().cloned().collect();

@@ -39,7 +39,7 @@ mod sources;
 mod vars;
 mod vars_files;
 
-pub use connection::Connection;
+pub use connection::{CONNECTION, Connection, connection_names};
 pub use files::{Files, ScriptOutput};
 pub use model::{Group, Host, Inventory, LOCALHOST, Var, Vars};
 pub use pattern::{Limit, PatternError, Selection};

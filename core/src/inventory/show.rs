@@ -18,6 +18,8 @@ pub struct View<'a> {
     /// Count `group_vars/` and `host_vars/` beside the playbooks also where a group's own or a host's own variables are shown. Ansible
     /// does so only with `--playbook-dir`; a host's merged variables always include them.
     pub beside_playbooks: bool,
+    /// `-e`: above everything else in a host's merged variables.
+    pub extra_vars: Option<&'a Map<String, Value>>,
 }
 
 impl Inventory {
@@ -119,7 +121,11 @@ impl Inventory {
                 .for_each(|l| vars.extend(l.iter().map(|(k, v)| (&**k, v)))),
             None => vars = self.merged(host).unwrap_or_default(),
         }
-        object(vars)
+        let mut out = object(vars);
+        let extra = view.extra_vars.filter(|_| !view.export).into_iter().flatten();
+        out.extend(extra.filter(|(name, _)| !INTERNAL.contains(&name.as_str())).map(|(k, v)| (k.clone(), v.clone())));
+        out.sort_keys();
+        out
     }
 
     /// A group's own variables, sorted by name, with its priority where that is not 1.

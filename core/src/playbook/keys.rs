@@ -48,7 +48,12 @@ const PLAY: &[&str] = &[
 ];
 const GROUP: &[&str] = &["when", "id", "needs"];
 const TASK: &[&str] =
-    &["args", "loop", "loop_control", "register", "notify", "changed_when", "failed_when", "until", "retries", "delay"];
+    &["args", "loop_control", "register", "notify", "changed_when", "failed_when", "until", "retries", "delay"];
+/// Loops; `with_items` and its like are Ansible's older ones.
+pub(crate) const LOOPS: &[&str] = &["loop", "with_items", "with_list", "with_dict", "with_flattened"];
+
+/// Loops over files of the controller.
+const FILES: &[&str] = &["with_first_found", "with_fileglob"];
 
 impl Place {
     /// `a play`, `a task` …
@@ -70,15 +75,30 @@ impl Place {
         let lists: &[&[&'static str]] = match self {
             Place::Play => &[PLAY, ANYWHERE],
             Place::Import => &[&["import_playbook", "name", "vars", "tags", "when"]],
-            Place::Task => &[TASK, GROUP, ANYWHERE],
-            Place::Handler => &[TASK, ANYWHERE, &["when", "listen"]],
+            Place::Task => &[TASK, LOOPS, FILES, GROUP, ANYWHERE],
+            Place::Handler => &[TASK, LOOPS, FILES, ANYWHERE, &["when", "listen"]],
             Place::Block => &[&["block", "rescue", "always", "transaction", "notify"], GROUP, ANYWHERE],
-            Place::Include => &[&["args", "notify"], GROUP, ANYWHERE],
+            Place::Include => &[&["args", "notify", "loop_control", "with_first_found"], LOOPS, GROUP, ANYWHERE],
             Place::Role => &[&["role", "notify"], GROUP, ANYWHERE],
             Place::LoopControl => &[&["loop_var", "index_var", "label", "pause", "extended"]],
         };
         lists.iter().flat_map(|list| list.iter().copied()).collect()
     }
+}
+
+/// Every word that a playbook may use and modules have not, by where it stands: `play`, `task`, `loop_control` …
+pub fn keywords() -> Vec<(&'static str, Vec<&'static str>)> {
+    let places = [
+        ("play", Place::Play),
+        ("import_playbook", Place::Import),
+        ("task", Place::Task),
+        ("handler", Place::Handler),
+        ("block", Place::Block),
+        ("include", Place::Include),
+        ("role", Place::Role),
+        ("loop_control", Place::LoopControl),
+    ];
+    places.into_iter().map(|(name, place)| (name, place.keys())).collect()
 }
 
 /// Ansible's words that are not supported, and what to do instead.

@@ -15,7 +15,7 @@ use crate::{
 
 /// Whether a key is a loop that is supported.
 pub(crate) fn is_loop(key: &str) -> bool {
-    matches!(key, "loop" | "with_items" | "with_list" | "with_dict" | "with_flattened")
+    super::keys::LOOPS.contains(&key)
 }
 
 impl Loader<'_> {

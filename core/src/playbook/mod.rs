@@ -39,6 +39,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 pub(crate) use analysis::{candidates, diagnostic, template_options};
 pub use files::{FileInfo, FileKind, Files, sha256};
 pub(crate) use include_one_of::Include;
+pub use keys::keywords;
 pub use model::{Become, Flag, Order, PlayDef, Playbook, TaskDef};
 pub(crate) use model::{Item, Use, VarSet};
 

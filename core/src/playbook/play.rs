@@ -252,7 +252,10 @@ impl Loader<'_> {
         if !matches!(keys::short(text), "linear" | "free" | "host_pinned") {
             let problem = value.error("unsupported", format!("`strategy: {text}` is not supported"));
             self.push(problem.help("leave it out: every host goes its own way"));
+            return;
         }
+        let problem = Diagnostic::warning("strategy", format!("`strategy: {text}` changes nothing"));
+        self.push(problem.at(value.span, "").note("every host goes its own way, and waits for no other"));
     }
 
     /// The sections in Ansible's order. Handlers are owed at the end of each.

@@ -74,6 +74,9 @@ impl Loader<'_> {
             if here.handlers && matches!(name, "id" | "needs") {
                 let problem = key.error("misplaced-key", format!("a handler cannot have `{name}`"));
                 self.push(problem.help("handlers run when they were notified, in the order in which they are listed"));
+            } else if here.handlers && name == "tags" {
+                let problem = Diagnostic::warning("handler-tags", "`tags` of a handler change nothing");
+                self.push(problem.at(key.span, "").note("a handler runs when it was notified, by whichever tasks run"));
             } else if common.key(self, key, value) || self.own_key(key, value, control, here, &mut own, &mut common) {
             } else if keys::alternative(name).is_some()
                 || (name.starts_with("with_") && self.registry.find(name).is_none())

@@ -58,6 +58,7 @@ impl Common {
             "environment" => self.environment = loader.environment(value, &mut self.uses),
             "no_log" => self.no_log = loader.flag(value, &mut self.uses),
             "check_mode" => self.check_mode = loader.flag(value, &mut self.uses),
+            "ignore_errors" if value.as_seq().is_some() => loader.push(value.expected("true, false or an expression")),
             "ignore_errors" => self.ignore_errors = loader.conditions(name, value, &mut self.uses).into_iter().next(),
             "vars" => self.vars = loader.vars(value),
             "id" => self.id = loader.fixed_text(value, "an id").map(|id| (id, value.span)),
