@@ -101,8 +101,8 @@ pub enum Failure {
     /// The change of user failed.
     #[error("cannot become `{user}` with {method}: {problem}")]
     Become {
-        /// `sudo`, `doas` or `su`.
-        method: &'static str,
+        /// `sudo`, `doas` or `su`, or the path of one of them.
+        method: String,
         /// The account to become.
         user: String,
         /// Why not.

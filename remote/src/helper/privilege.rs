@@ -9,6 +9,8 @@ pub struct Become {
     pub method: Method,
     /// The account.
     pub user: String,
+    /// The program, where it is not the one in the `PATH`: a path without white space.
+    pub program: Option<String>,
     /// For sudo and doas the password of the account that logged in, for su that of the account to become.
     pub password: Option<Secret>,
     /// Further options of the program, as [`Method::flags`] reads them.
@@ -104,28 +106,31 @@ impl Launch {
         };
         check(change)?;
         let (user, password) = (&change.user, change.password.is_some());
+        let program = change.program();
         let flags: String = change.flags.iter().map(|flag| format!("{flag} ")).collect();
         // A terminal would change the bytes; in this one line of ours it does not yet matter.
         let tame = "stty raw -echo;";
         let (command, pty) = match (change.method, password) {
             (Method::Sudo, false) => {
-                (format!("exec env LC_ALL=C sudo -n -H {flags}-u {user} -- /bin/sh -c '{ready} {read}'"), false)
+                (format!("exec env LC_ALL=C {program} -n -H {flags}-u {user} -- /bin/sh -c '{ready} {read}'"), false)
             }
             (Method::Sudo, true) => (
-                format!("exec env LC_ALL=C sudo -S -p '{prompt}' -H {flags}-u {user} -- /bin/sh -c '{ready} {read}'"),
+                format!(
+                    "exec env LC_ALL=C {program} -S -p '{prompt}' -H {flags}-u {user} -- /bin/sh -c '{ready} {read}'"
+                ),
                 false,
             ),
             (Method::Doas, false) => {
-                (format!("exec env LC_ALL=C doas -n -u {user} /bin/sh -c '{ready} {read}'"), false)
+                (format!("exec env LC_ALL=C {program} -n -u {user} /bin/sh -c '{ready} {read}'"), false)
             }
             (Method::Doas, true) => {
-                (format!("exec env LC_ALL=C doas -u {user} /bin/sh -c '{tame} {ready} {read}'"), true)
+                (format!("exec env LC_ALL=C {program} -u {user} /bin/sh -c '{tame} {ready} {read}'"), true)
             }
             (Method::Su, false) => {
-                (format!("exec env LC_ALL=C su {flags}-s /bin/sh -c '{ready} {read}' {user}"), false)
+                (format!("exec env LC_ALL=C {program} {flags}-s /bin/sh -c '{ready} {read}' {user}"), false)
             }
             (Method::Su, true) => {
-                (format!("exec env LC_ALL=C su {flags}-s /bin/sh -c '{tame} {ready} {read}' {user}"), true)
+                (format!("exec env LC_ALL=C {program} {flags}-s /bin/sh -c '{tame} {ready} {read}' {user}"), true)
             }
         };
         Ok(Self { command, pty, prompt })
@@ -147,6 +152,12 @@ fn check(change: &Become) -> Result<(), Failure> {
         return Err(change
             .failure(BecomeProblem::Unusable(format!("`{}` is no account's name", clean(change.user.as_bytes())))));
     }
+    let path = |c: char| c.is_ascii_alphanumeric() || "_-./+".contains(c);
+    let odd = |p: &&str| p.is_empty() || p.starts_with('-') || !p.chars().all(path);
+    if let Some(program) = change.program.as_deref().filter(odd) {
+        let what = format!("`{}` is no path of a program", clean(program.as_bytes()));
+        return Err(change.failure(BecomeProblem::Unusable(what)));
+    }
     if change.password.as_ref().is_some_and(|password| password.reveal().chars().any(char::is_control)) {
         return Err(change.failure(BecomeProblem::Unusable(
             "the password has a line end or another control character in it".to_owned(),
@@ -156,8 +167,12 @@ fn check(change: &Become) -> Result<(), Failure> {
 }
 
 impl Become {
+    fn program(&self) -> &str {
+        self.program.as_deref().unwrap_or(self.method.name())
+    }
+
     pub(crate) fn failure(&self, problem: BecomeProblem) -> Failure {
-        Failure::Become { method: self.method.name(), user: self.user.clone(), problem }
+        Failure::Become { method: self.program().to_owned(), user: self.user.clone(), problem }
     }
 
     /// What the program's words mean, if they mean that it will not work.
@@ -196,7 +211,7 @@ impl Become {
         if has(&barred) {
             return Some(BecomeProblem::NotPermitted(clean(said)));
         }
-        let name = self.method.name();
+        let name = self.program().to_lowercase();
         let missing = [
             format!("{name}: not found"),
             format!("{name}: command not found"),
@@ -212,7 +227,13 @@ mod tests {
     use super::*;
 
     fn sudo(password: Option<&str>) -> Become {
-        Become { method: Method::Sudo, user: "root".to_owned(), password: password.map(Secret::new), flags: Vec::new() }
+        Become {
+            method: Method::Sudo,
+            user: "root".to_owned(),
+            program: None,
+            password: password.map(Secret::new),
+            flags: Vec::new(),
+        }
     }
 
     #[test]
@@ -252,6 +273,12 @@ mod tests {
             assert!(Launch::new("ab", Some(&change)).is_err(), "{user}");
         }
         assert!(Launch::new("ab", Some(&sudo(Some("two\nlines")))).is_err());
+        for program in ["", "-x", "sudo -E", "/bin/sh;reboot", "$HOME/sudo"] {
+            let change = Become { program: Some(program.to_owned()), ..sudo(None) };
+            assert!(Launch::new("ab", Some(&change)).is_err(), "{program}");
+        }
+        let own = Become { program: Some("/opt/bin/sudo".to_owned()), ..sudo(None) };
+        assert!(Launch::new("ab", Some(&own)).unwrap().command.contains("LC_ALL=C /opt/bin/sudo -n -H -u root"));
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub struct Overrides {
     pub identity: Option<PathBuf>,
     /// `ansible_password`, `-k`.
     pub password: Option<Secret>,
+    /// `ansible_ssh_private_key_passphrase`.
+    pub passphrase: Option<Secret>,
+    /// Options as `ssh -o` takes them, keyword and value: they go before the files.
+    pub options: Vec<(String, String)>,
     /// `ansible_timeout`, `-T`.
     pub connect_timeout: Option<Duration>,
 }
@@ -88,7 +92,7 @@ impl Targets {
     /// The configuration or a known_hosts file cannot be used.
     pub fn target(&self, name: &str, over: &Overrides) -> Result<(Target, ResolvedHost), TargetError> {
         let asked = over.address.as_deref().unwrap_or(name);
-        let mut resolved = self.resolve(asked, over.user.as_deref(), over.port)?;
+        let mut resolved = self.resolve(asked, over.user.as_deref(), over.port, &over.options)?;
         let mut unsupported = std::mem::take(&mut resolved.unsupported);
         let mut target = self.of(&resolved, 0, &mut unsupported)?;
         resolved.unsupported = unsupported;
@@ -96,13 +100,24 @@ impl Targets {
         if let Some(path) = &over.identity {
             target.identities.insert(0, Identity { path: path.clone(), explicit: true });
         }
-        let takes = resolved.password_authentication || resolved.kbd_interactive_authentication;
-        target.password = over.password.clone().filter(|_| takes);
+        target.password.clone_from(&over.password);
+        target.passphrase.clone_from(&over.passphrase);
         target.timeouts.connect = over.connect_timeout.unwrap_or(target.timeouts.connect);
         Ok((target, resolved))
     }
 
-    fn resolve(&self, host: &str, user: Option<&str>, port: Option<u16>) -> Result<ResolvedHost, ConfigError> {
+    fn resolve(
+        &self,
+        host: &str,
+        user: Option<&str>,
+        port: Option<u16>,
+        options: &[(String, String)],
+    ) -> Result<ResolvedHost, ConfigError> {
+        let own = self.config.resolve_with(host, user, port, options)?;
+        // What was said in the inventory cannot be handed on, and is not lost in silence.
+        if !options.is_empty() {
+            return Ok(own);
+        }
         self.config.resolve_or_ask(host, user, port, self.ssh.as_deref())
     }
 
@@ -125,7 +140,8 @@ impl Targets {
         target.host_key_alias.clone_from(&host.host_key_alias);
         target.compression = host.compression;
         target.known_hosts_file = host.user_known_hosts.first().cloned();
-        target.methods.clone_from(&host.preferred_authentications);
+        target.methods = methods(host);
+        target.ask = !host.batch_mode;
         target.check_address = host.check_host_ip;
         target.host_key_algorithms = Some(host.host_key_algorithms.select(&super::connect::host_key_names()));
         target.family = match host.address_family {
@@ -152,7 +168,7 @@ impl Targets {
                     return Err(TargetError::Circle(host.original.clone()));
                 }
                 for (i, hop) in hops.iter().enumerate() {
-                    let resolved = self.resolve(&hop.host, hop.user.as_deref(), hop.port)?;
+                    let resolved = self.resolve(&hop.host, hop.user.as_deref(), hop.port, &[])?;
                     missing.extend(
                         resolved.unsupported.iter().filter(|u| !missing.contains(u)).cloned().collect::<Vec<_>>(),
                     );
@@ -185,6 +201,22 @@ impl Targets {
         judges.insert((files, unknown), Arc::clone(&judge));
         Ok(judge)
     }
+}
+
+/// The methods to log in by, where the configuration says anything about them.
+fn methods(host: &ResolvedHost) -> Option<Vec<String>> {
+    let allowed = |method: &str| match method {
+        "publickey" => host.pubkey_authentication,
+        "keyboard-interactive" => host.kbd_interactive_authentication,
+        "password" => host.password_authentication,
+        _ => true,
+    };
+    let usual = ["publickey", "keyboard-interactive", "password"];
+    if host.preferred_authentications.is_none() && usual.into_iter().all(allowed) {
+        return None;
+    }
+    let named = host.preferred_authentications.clone().unwrap_or_else(|| usual.map(str::to_owned).to_vec());
+    Some(named.into_iter().filter(|method| allowed(method)).collect())
 }
 
 #[cfg(test)]

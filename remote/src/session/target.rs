@@ -29,6 +29,10 @@ pub struct Target {
     pub agent: Option<PathBuf>,
     /// For keyboard-interactive and password authentication.
     pub password: Option<Secret>,
+    /// For private keys that are encrypted; tried before anybody is asked.
+    pub passphrase: Option<Secret>,
+    /// Whether somebody may be asked for what is not known (`BatchMode`).
+    pub ask: bool,
     /// The hosts on the way, the first one first. Each is a full target of its own; its `jumps` are not looked at.
     pub jumps: Vec<Target>,
     /// A shell command whose standard input and output are the connection. It goes before `jumps`.
@@ -145,6 +149,8 @@ impl Target {
             identities_only: false,
             agent: None,
             password: None,
+            passphrase: None,
+            ask: true,
             jumps: Vec::new(),
             proxy_command: None,
             timeouts: Timeouts::default(),

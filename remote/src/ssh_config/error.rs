@@ -110,6 +110,13 @@ pub struct Unsupported {
     pub effect: Effect,
 }
 
+impl Unsupported {
+    /// Whether not to honour it would lead to another machine, or believe a key that is known to be stolen.
+    pub fn forbids(&self) -> bool {
+        self.effect == Effect::Destination || self.option.starts_with("revokedhostkeys ")
+    }
+}
+
 impl std::fmt::Display for Unsupported {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}: `{}` is not supported", self.file.display(), self.line, self.option)

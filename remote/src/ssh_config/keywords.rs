@@ -18,7 +18,7 @@ pub(super) enum Support {
 const OFF: &[&str] = &["no", "false", "none"];
 
 /// Options that are honoured, in lower case.
-const FULL: &[&str] = &[
+pub(super) const FULL: &[&str] = &[
     "addressfamily",
     "batchmode",
     "bindaddress",

@@ -83,8 +83,24 @@ impl SshConfig {
     ///
     /// See [`ResolvedHost::unsupported`] for what is in force and not honoured.
     pub fn resolve(&self, host: &str, user: Option<&str>, port: Option<u16>) -> Result<ResolvedHost, ConfigError> {
+        self.resolve_with(host, user, port, &[])
+    }
+
+    /// As [`resolve`](Self::resolve) for a command with `-o KEYWORD=VALUE` for each of `options`, which go before the files.
+    pub fn resolve_with(
+        &self,
+        host: &str,
+        user: Option<&str>,
+        port: Option<u16>,
+        options: &[(String, String)],
+    ) -> Result<ResolvedHost, ConfigError> {
         check_names(host, user)?;
-        Pass::new(self, host).resolve(user, port)
+        Pass::new(self, host).resolve(user, port, options)
+    }
+
+    /// The keywords that are honoured, in lower case.
+    pub fn honoured() -> &'static [&'static str] {
+        keywords::FULL
     }
 
     /// As [`resolve`](Self::resolve); where something unsupported may lead elsewhere, `ssh` is asked instead, if given.

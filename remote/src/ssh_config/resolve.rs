@@ -1,6 +1,7 @@
 //! From lines to the configuration of one host: one or two passes over the files.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::SshConfig;
 use super::error::{ConfigError, Effect, LineError, Unsupported};
@@ -10,7 +11,10 @@ use super::load::{ConfigFile, Line};
 use super::matching::{self, Test};
 use super::settings::{From, Settings};
 use super::types::{ResolvedHost, Source};
-use super::{exec, pattern, words};
+use super::{exec, keywords, pattern, words};
+
+/// Where an option stands that is in no file.
+const OPTIONS: &str = "ssh options";
 
 /// One walk over all files.
 pub(super) struct Pass<'a> {
@@ -55,9 +59,20 @@ impl<'a> Pass<'a> {
     }
 
     /// Resolves `original` with what was asked for on the command line.
-    pub(super) fn resolve(mut self, user: Option<&str>, port: Option<u16>) -> Result<ResolvedHost, ConfigError> {
+    pub(super) fn resolve(
+        mut self,
+        user: Option<&str>,
+        port: Option<u16>,
+        options: &[(String, String)],
+    ) -> Result<ResolvedHost, ConfigError> {
         self.settings.user = user.map(str::to_owned);
         self.settings.port = port;
+        for (at, (keyword, value)) in options.iter().enumerate() {
+            let from = From { file: Path::new(OPTIONS), line: at + 1, of_user: true, active: true };
+            if let Err(message) = self.settings.apply(&keywords::canonical(keyword), value, from) {
+                self.errors.push(LineError { file: from.file.to_owned(), line: from.line, message });
+            }
+        }
         let all = State { active: true, never: false };
         self.walk_all(all);
         self.host = self.hostname()?;

@@ -65,8 +65,13 @@ async fn who(sshd: &Sshd, method: Method, password: Option<&str>) -> Result<Stri
     for _ in 0..2 {
         let session = connector().connect(&joe(sshd)).await?;
         let mut start = start(&sshd.at("bin"));
-        start.r#become =
-            Some(Become { method, user: "root".to_owned(), password: password.map(Secret::new), flags: Vec::new() });
+        start.r#become = Some(Become {
+            method,
+            user: "root".to_owned(),
+            program: None,
+            password: password.map(Secret::new),
+            flags: Vec::new(),
+        });
         let mut exchange = exchange::over(session, &start).await?;
         who = String::from_utf8(exchange.receiver.receive().await?.unwrap().to_vec()).unwrap();
         assert_eq!(exchange.receiver.receive().await?.unwrap(), "the plan");
@@ -136,6 +141,7 @@ async fn the_password_is_nowhere_on_the_host_while_the_helper_runs() {
     start.r#become = Some(Become {
         method: Method::Sudo,
         user: "root".to_owned(),
+        program: None,
         password: Some(Secret::new("joe's")),
         flags: Vec::new(),
     });

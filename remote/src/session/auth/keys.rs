@@ -14,8 +14,8 @@ use russh::keys::{
 };
 use zeroize::Zeroizing;
 
-use super::super::target::Ask;
-use crate::text::clean;
+use super::super::target::{Ask, Target};
+use crate::{Secret, text::clean};
 
 /// How often a passphrase is asked for.
 const PASSPHRASE_ATTEMPTS: u32 = 3;
@@ -69,12 +69,22 @@ impl KeyRing {
     }
 
     /// Opens a locked key by asking for its passphrase. Whoever comes while it is asked for shares the answer.
-    pub(super) async fn unlock(&self, file: &KeyFile) -> Opened {
+    pub(super) async fn unlock(&self, file: &KeyFile, target: &Target) -> Opened {
         let _one = self.asking.lock().await;
         if let Some(opened) = file.opened() {
             return opened;
         }
-        let opened = self.ask_for(file).await;
+        let known = match &target.passphrase {
+            Some(passphrase) => file.decode(passphrase.clone()).await,
+            None => None,
+        };
+        let opened = match known {
+            Some(key) => Ok(key),
+            // Another host's passphrase may be right, and another host may permit to ask.
+            None if target.passphrase.is_some() => return Err("the passphrase is wrong".to_owned()),
+            None if !target.ask => return Err("it is encrypted, and BatchMode forbids to ask".to_owned()),
+            None => self.ask_for(file).await,
+        };
         *file.private.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
         opened
     }
@@ -89,11 +99,8 @@ impl KeyRing {
                     "no passphrase was given".to_owned()
                 });
             };
-            let text = file.text.clone();
-            // The key derivation is slow on purpose.
-            let decoded = tokio::task::spawn_blocking(move || decode_secret_key(&text, Some(passphrase.reveal())));
-            if let Ok(Ok(key)) = decoded.await {
-                return Ok(Arc::new(key));
+            if let Some(key) = file.decode(passphrase).await {
+                return Ok(key);
             }
         }
         Err("the passphrase is wrong".to_owned())
@@ -149,6 +156,14 @@ impl KeyFile {
             }
         };
         Ok(Self { path: path.to_owned(), public, certificate, text, private: std::sync::Mutex::new(private) })
+    }
+
+    /// The private key, if this is its passphrase.
+    async fn decode(&self, passphrase: Secret) -> Option<Arc<PrivateKey>> {
+        let text = self.text.clone();
+        // The key derivation is slow on purpose.
+        let decoded = tokio::task::spawn_blocking(move || decode_secret_key(&text, Some(passphrase.reveal())));
+        decoded.await.ok()?.ok().map(Arc::new)
     }
 
     /// The private key, if it is open; or why it cannot be opened; or `None` while it is locked.

@@ -151,7 +151,7 @@ impl Login<'_> {
         let takes = |method| methods.as_ref().is_none_or(|all: &Vec<MethodKind>| all.contains(&method));
         let offered = offered(methods.as_deref());
         match self.target.password {
-            Some(_) if !asks => not("password", "PreferredAuthentications does not name it".to_owned()),
+            Some(_) if !asks => not("password", "the ssh configuration leaves it out".to_owned()),
             Some(_) if !takes(MethodKind::KeyboardInteractive) && !takes(MethodKind::Password) => {
                 not("password", format!("the host does not take passwords, only {offered}"));
             }
@@ -161,7 +161,7 @@ impl Login<'_> {
             _ => {}
         }
         if !named(MethodKind::PublicKey) {
-            self.tried.push(Attempt::new("keys", "PreferredAuthentications does not name them"));
+            self.tried.push(Attempt::new("keys", "the ssh configuration leaves them out"));
         }
     }
 

@@ -204,7 +204,7 @@ async fn open(login: &mut Login<'_>, ring: &KeyRing, file: &KeyFile) -> Result<A
         return opened;
     }
     login.asked = true;
-    ring.unlock(file).await
+    ring.unlock(file, login.target).await
 }
 
 fn note(login: &mut Login<'_>, what: &str, why: &str) -> Step {
