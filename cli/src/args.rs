@@ -43,12 +43,17 @@ impl From<&Trust> for Connection {
     }
 }
 
+/// How much is said of a run.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Verbosity {
+    /// Say more: unchanged tasks and results (-v), skipped tasks and connections (-vv), every host's name (-vvv)
+    #[arg(short, long, action = clap::ArgAction::Count, display_order = 900)]
+    pub(crate) verbose: u8,
+}
+
 /// What every verb takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
-    /// Say more: unchanged tasks and results (-v), skipped tasks and connections (-vv), every host's name (-vvv)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 900)]
-    pub(crate) verbose: u8,
     /// Colours; `auto` colours terminals only, and honours NO_COLOR
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, global = true, display_order = 901)]
     pub(crate) color: Colour,
@@ -226,6 +231,8 @@ pub(crate) struct Run {
     pub(crate) tasks: Tasks,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
     /// Show the differences; this is the default
     #[arg(short = 'D', long, overrides_with = "no_diff", help_heading = "Output")]
     pub(crate) diff: bool,
@@ -239,13 +246,13 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", default_value = "4", help_heading = "Tasks")]
     pub(crate) parallel: std::num::NonZeroU32,
     /// List the hosts, and do nothing
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
     pub(crate) list_hosts: bool,
     /// List the tasks, and do nothing
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
     pub(crate) list_tasks: bool,
     /// List the tags, and do nothing
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
     pub(crate) list_tags: bool,
 }
 
@@ -289,25 +296,28 @@ pub(crate) struct Lint {
 /// `inventory`.
 #[derive(Debug, Args)]
 pub(crate) struct Inventory {
+    /// With --graph: the group to begin with; alone: the pattern whose hosts are named, one a line
+    #[arg(value_name = "PATTERN")]
+    pub(crate) group: Option<String>,
     #[command(flatten)]
     pub(crate) hosts: Hosts,
-    /// All hosts and groups with their variables, as JSON
-    #[arg(long, group = "what", help_heading = "Output")]
+    /// All hosts and groups with their variables, as JSON; this is the default
+    #[arg(long, group = "what", conflicts_with = "group", help_heading = "Output")]
     pub(crate) list: bool,
     /// The groups as a tree
-    #[arg(long, group = "what", help_heading = "Output")]
+    #[arg(long, group = "what", conflicts_with_all = ["limit", "yaml"], help_heading = "Output")]
     pub(crate) graph: bool,
     /// The variables of one host
-    #[arg(long, value_name = "HOST", group = "what", help_heading = "Output")]
+    #[arg(long, value_name = "HOST", group = "what", conflicts_with_all = ["group", "limit"], help_heading = "Output")]
     pub(crate) host: Option<String>,
     /// With --graph: variables too
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, requires = "graph", help_heading = "Output")]
     pub(crate) vars: bool,
     /// YAML instead of JSON
     #[arg(short, long, help_heading = "Output")]
     pub(crate) yaml: bool,
     /// With --host: where each variable comes from
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, requires = "host", conflicts_with_all = ["yaml", "export"], help_heading = "Output")]
     pub(crate) origins: bool,
     /// Variables where they are set, not merged per host
     #[arg(long, help_heading = "Output")]
@@ -315,9 +325,6 @@ pub(crate) struct Inventory {
     /// Read group_vars and host_vars beside the playbooks of this folder
     #[arg(long, value_name = "DIR", help_heading = "Hosts")]
     pub(crate) playbook_dir: Option<PathBuf>,
-    /// With --graph: the group to begin with; alone: the pattern whose hosts are named, one a line
-    #[arg(value_name = "PATTERN")]
-    pub(crate) group: Option<String>,
 }
 
 /// `facts`.
@@ -330,6 +337,8 @@ pub(crate) struct Facts {
     pub(crate) hosts: Hosts,
     #[command(flatten)]
     pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) verbosity: Verbosity,
     /// Only facts whose name matches, with or without `ansible_`: `distribution*`, `default_ipv4`; can be given several times
     #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Output")]
     pub(crate) filter: Vec<String>,
@@ -379,7 +388,7 @@ pub(crate) struct Modules {
     #[arg(value_name = "MODULE")]
     pub(crate) module: Option<String>,
     /// Write the reference pages of all modules into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "module")]
     pub(crate) reference: Option<PathBuf>,
     /// Do not write: say whether the pages in the folder are up to date
     #[arg(long, requires = "reference")]

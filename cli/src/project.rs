@@ -142,7 +142,7 @@ fn unmatched(inventory: &Inventory, parts: &[String]) -> Vec<String> {
 }
 
 /// Variables from the command line: `key=value …`, YAML or JSON, or `@FILE`. Later ones win.
-fn extra_vars(given: &[String], disk: &Disk, map: &mut SourceMap) -> Result<Map<String, Value>, Expected> {
+pub(crate) fn extra_vars(given: &[String], disk: &Disk, map: &mut SourceMap) -> Result<Map<String, Value>, Expected> {
     let mut all = Map::new();
     for text in given {
         let vars = match text.strip_prefix('@') {

@@ -35,7 +35,7 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     let (out_theme, err_theme) = (crate::theme(common, true), crate::theme(common, false));
     let project = Project::load(&config, &args.hosts, &playbooks, err_theme.is_coloured())?;
     let mut found = Diagnostics::new();
-    let options = compile_options(mode, args, common, &project);
+    let options = compile_options(mode, args, &project);
     let compiler = Compiler::new(&project.playbook, &project.inventory, options, &mut found);
     if found.has_errors() {
         return Err(project.expected(&found).into());
@@ -62,7 +62,7 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     }
     let display = Options {
         output,
-        verbose: common.verbose,
+        verbose: args.verbosity.verbose,
         diff: !args.no_diff,
         inventory: args.hosts.chosen(),
         screen,
@@ -75,13 +75,13 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     Ok(run.execute(project, reach, compiled)?.exit_code())
 }
 
-fn compile_options(mode: Mode, args: &Run, common: &Common, project: &Project) -> CompileOptions {
+fn compile_options(mode: Mode, args: &Run, project: &Project) -> CompileOptions {
     let mut options = chosen(mode, &args.connection, project);
     options.selection = selection(&args.tasks);
     options.options = PlanOptions {
         parallel: args.parallel.get(),
         diff: !args.no_diff,
-        verbose: common.verbose,
+        verbose: args.verbosity.verbose,
         ..PlanOptions::default()
     };
     options

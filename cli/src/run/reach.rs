@@ -12,17 +12,16 @@ use rectify_core::{
     compile::Access,
     diag::{Diagnostic, Diagnostics},
     event::Failure,
-    inventory::{Connection as Vars, Inventory, Var},
+    inventory::{Connection as Vars, Inventory, Var, connection_names},
     template::{Engine, EngineOptions, Rendered, Vars as TemplateVars, may_be_template},
     vault::Keyring,
 };
 use rectify_remote::{
     Secret,
     helper::{Become, Images, Method, Start},
-    known_hosts::KnownHosts,
     run::Way,
-    session::{Connector, Identity, KnownHostsJudge, Overrides, Target, Targets, Timeouts, Unknown},
-    ssh_config::{Effect, Env, SshConfig},
+    session::{Connector, Overrides, Target, Targets, Timeouts},
+    ssh_config::{Env, SshConfig, Unsupported},
 };
 use serde_json::{Map, Value};
 
@@ -61,25 +60,8 @@ struct Noted {
 /// Gives a connection variable's text, by its name and what the inventory has for it.
 type Lookup<'a> = &'a dyn Fn(&str, Option<&Var>) -> Result<Option<String>, Failure>;
 
-/// The variables that say how a host is reached, each under all of its names: `-e` may give any of them.
-const NAMES: [&[&str]; 16] = [
-    &["ansible_connection"],
-    &["ansible_host", "ansible_ssh_host"],
-    &["ansible_port", "ansible_ssh_port"],
-    &["ansible_user", "ansible_ssh_user"],
-    &["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"],
-    &["ansible_private_key_file", "ansible_ssh_private_key_file"],
-    &["ansible_ssh_common_args"],
-    &["ansible_ssh_args"],
-    &["ansible_ssh_extra_args"],
-    &["ansible_timeout", "ansible_ssh_timeout"],
-    &["ansible_host_key_checking", "ansible_ssh_host_key_checking"],
-    &["ansible_become_method"],
-    &["ansible_become_user"],
-    &["ansible_become_password", "ansible_become_pass"],
-    &["ansible_become_flags"],
-    &["ansible_become"],
-];
+/// The words for this machine.
+const LOCAL: [&str; 2] = ["local", "ansible.builtin.local"];
 
 impl Reach {
     /// Reads OpenSSH's configuration. Passphrases are asked for on `screen`.
@@ -131,18 +113,25 @@ impl Reach {
         std::mem::take(&mut noted.new)
     }
 
+    /// Whether `host` is this machine, as far as it is known without a playbook.
+    pub(crate) fn is_local(&self, inventory: &Inventory, host: &str) -> Result<bool, Failure> {
+        Ok(LOCAL.contains(&self.kind(inventory, host, &Access::default())?.as_str()))
+    }
+
+    fn kind(&self, inventory: &Inventory, host: &str, access: &Access) -> Result<String, Failure> {
+        let said = self.text(inventory, host, "ansible_connection", inventory.connection(host).connection)?;
+        let kind = said.or_else(|| access.connection.clone()).or_else(|| self.options.connection.clone());
+        Ok(kind.unwrap_or_else(|| "ssh".into()))
+    }
+
     /// How to reach `host`, and how to start the helper there.
     pub(crate) fn host(&self, inventory: &Inventory, host: &str, access: &Access) -> Result<(Way, Start), Failure> {
         let vars = inventory.connection(host);
         let text = |name: &str, var: Option<&Var>| self.text(inventory, host, name, var);
-        let kind = text("ansible_connection", vars.connection)?
-            .or_else(|| access.connection.clone())
-            .or_else(|| self.options.connection.clone())
-            .unwrap_or_else(|| "ssh".into());
         let mut start = Start::new(self.images.clone());
         start.directories.clone_from(&self.options.helper_dir);
-        match kind.as_str() {
-            "local" | "ansible.builtin.local" => {
+        match self.kind(inventory, host, access)?.as_str() {
+            kind if LOCAL.contains(&kind) => {
                 let own = rustix::process::geteuid().is_root().then(|| "root".to_owned());
                 start.r#become = self.escalation(&vars, access, own.as_deref(), &text)?;
                 Ok((Way::Local(Timeouts::default()), start))
@@ -193,7 +182,12 @@ impl Reach {
                 text.parse::<u16>().map_err(|_| Failure::new(format!("ansible_port: {text:?} is no port number")))?,
             ),
         };
-        let timeout = text("ansible_timeout", vars.timeout)?.and_then(|t| t.parse().ok()).or(self.options.timeout);
+        let timeout = match text("ansible_timeout", vars.timeout)? {
+            None => self.options.timeout,
+            Some(text) => Some(
+                text.parse().map_err(|_| Failure::new(format!("ansible_timeout: {text:?} is no number of seconds")))?,
+            ),
+        };
         let over = Overrides {
             address: text("ansible_host", vars.host)?,
             user: text("ansible_user", vars.user)?
@@ -207,35 +201,19 @@ impl Reach {
                 .map(|password| self.secret(password))
                 .or_else(|| self.passwords.login.clone()),
             connect_timeout: timeout.map(Duration::from_secs),
+            passphrase: text("ansible_ssh_private_key_passphrase", vars.private_key_passphrase)?.map(Secret::new),
+            options: ssh_options(&vars, &text)?,
         };
-        let mut target = self.configured(host, &over)?;
-        let checking = text("ansible_host_key_checking", vars.host_key_checking)?.map(|c| c.to_ascii_lowercase());
-        if checking.is_some_and(|c| matches!(c.as_str(), "false" | "no" | "0" | "off")) {
-            target.host_keys = KnownHostsJudge::boxed(KnownHosts::default(), Unknown::Believe);
-        }
-        for (name, var) in [
-            ("ansible_ssh_common_args", vars.common_args),
-            ("ansible_ssh_extra_args", vars.extra_args),
-            ("ansible_ssh_args", vars.args),
-        ] {
-            if let Some(args) = text(name, var)? {
-                self.ssh_args(&mut target, name, &args)?;
-            }
-        }
-        Ok(target)
+        self.configured(host, &over)
     }
 
-    /// By the ssh configuration. What it says that is not supported and may lead to another host is refused.
+    /// By the ssh configuration. What it says that is not supported and must not be left out is refused.
     fn configured(&self, host: &str, over: &Overrides) -> Result<Target, Failure> {
         let (target, resolved) = self.targets.target(host, over).map_err(|e| Failure::from_error(&e))?;
-        if resolved.may_lead_elsewhere() {
-            let named: Vec<String> = resolved
-                .unsupported
-                .iter()
-                .filter(|u| u.effect == Effect::Destination)
-                .map(ToString::to_string)
-                .collect();
-            let message = "the ssh configuration uses what is not supported and may lead to another host";
+        if resolved.unsupported.iter().any(Unsupported::forbids) {
+            let named: Vec<String> =
+                resolved.unsupported.iter().filter(|u| u.forbids()).map(ToString::to_string).collect();
+            let message = "the ssh configuration uses what is not supported and must not be left out";
             return Err(Failure { causes: named, ..Failure::new(message) });
         }
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,67 +224,6 @@ impl Reach {
             }
         }
         Ok(target)
-    }
-
-    /// The options that Ansible content gives to `ssh` itself. Those that lead to a host are taken; others are refused by
-    /// name, so that none is lost in silence.
-    fn ssh_args(&self, target: &mut Target, name: &str, args: &str) -> Result<(), Failure> {
-        let wrong = |what: &str| {
-            Failure::new(format!("{name}: {what} is not supported here")).hinting("put it into the ssh configuration")
-        };
-        let words = shlex::split(args).ok_or_else(|| wrong("a quote that is not closed"))?;
-        let mut words = words.into_iter();
-        while let Some(word) = words.next() {
-            let (flag, rest) = word.split_at(word.len().min(2));
-            let mut value = || if rest.is_empty() { words.next().unwrap_or_default() } else { rest.to_owned() };
-            match flag {
-                "-o" => {
-                    let option = value();
-                    let (key, value) = option.split_once(['=', ' ']).unwrap_or((&option, ""));
-                    self.ssh_option(target, key.trim(), value.trim()).map_err(|()| wrong(&option))?;
-                }
-                "-J" => self.jump_words(target, &value())?,
-                "-i" => target.identities.insert(0, Identity { path: home(&value()), explicit: true }),
-                "-C" | "-q" | "-4" | "-6" | "-T" => {}
-                _ => return Err(wrong(&word)),
-            }
-        }
-        Ok(())
-    }
-
-    fn ssh_option(&self, target: &mut Target, key: &str, value: &str) -> Result<(), ()> {
-        match key.to_ascii_lowercase().as_str() {
-            "proxyjump" => self.jump_words(target, value).map_err(|_| ())?,
-            "proxycommand" => {
-                let command = value.replace("%h", &target.address).replace("%p", &target.port.to_string());
-                target.proxy_command = Some(command.replace("%r", &target.user));
-            }
-            "connecttimeout" => target.timeouts.connect = Duration::from_secs(value.parse().map_err(|_| ())?),
-            "stricthostkeychecking" if value == "yes" => {}
-            "preferredauthentications" => target.methods = Some(value.split(',').map(str::to_owned).collect()),
-            "compression" => target.compression = value == "yes",
-            "controlmaster" | "controlpersist" | "controlpath" | "forwardagent" | "loglevel" | "batchmode" => {}
-            _ => return Err(()),
-        }
-        Ok(())
-    }
-
-    fn jump_words(&self, target: &mut Target, text: &str) -> Result<(), Failure> {
-        let mut jumps = Vec::new();
-        for hop in text.split(',').map(str::trim) {
-            let (user, place) = hop.rsplit_once('@').map_or((None, hop), |(u, p)| (Some(u.to_owned()), p));
-            let (name, port) = match place.rsplit_once(':') {
-                Some((name, port)) if port.parse::<u16>().is_ok() => (name, port.parse().ok()),
-                _ => (place, None),
-            };
-            let name = name.trim_matches(['[', ']']);
-            let over = Overrides { user, port, ..Overrides::default() };
-            let mut hop = self.configured(name, &over)?;
-            jumps.append(&mut hop.jumps);
-            jumps.push(hop);
-        }
-        target.jumps = jumps;
-        Ok(())
     }
 
     fn escalation(
@@ -327,12 +244,13 @@ impl Reach {
         let password = text("ansible_become_password", vars.become_password)?
             .map(|password| self.secret(password))
             .or_else(|| self.passwords.r#become.clone());
-        let flags = access.become_flags.clone().or(text("ansible_become_flags", vars.become_flags)?);
+        let flags = text("ansible_become_flags", vars.become_flags)?.or_else(|| access.become_flags.clone());
         let flags = method.flags(flags.as_deref().unwrap_or_default()).map_err(|flag| {
             Failure::new(format!("become_flags: {flag:?} is not supported with {}", method.name()))
                 .hinting("sudo takes -E, -k, -P, -g GROUP, -r ROLE, -t TYPE; su takes -, -m, -g GROUP, -G GROUP")
         })?;
-        Ok(Some(Become { method, user: user.clone(), password, flags }))
+        let program = text("ansible_become_exe", vars.become_exe)?;
+        Ok(Some(Become { method, user: user.clone(), program, password, flags }))
     }
 
     /// A connection variable's text, with templates in it rendered from the host's own variables.
@@ -343,8 +261,7 @@ impl Reach {
         name: &str,
         var: Option<&Var>,
     ) -> Result<Option<String>, Failure> {
-        let same = NAMES.iter().find(|names| names.contains(&name)).copied().unwrap_or_default();
-        let given = same.iter().rev().find_map(|name| self.extra_vars.get(*name));
+        let given = connection_names(name).iter().rev().find_map(|name| self.extra_vars.get(*name));
         let Some(value) = given.or(var.map(|v| &*v.value)) else { return Ok(None) };
         let mut value = value.clone();
         self.keyring.reveal_all(&mut value).map_err(|(_, why)| Failure::new(format!("{name}: {why}")))?;
@@ -368,6 +285,55 @@ impl Reach {
             value => Ok(plain(value)),
         }
     }
+}
+
+/// What Ansible content says to `ssh` itself, as options; the earlier of two wins. What has no like among the options is refused by
+/// name, so that nothing is lost in silence.
+fn ssh_options(vars: &Vars<'_>, text: Lookup<'_>) -> Result<Vec<(String, String)>, Failure> {
+    let mut options = Vec::new();
+    let add = |name: &str, var: Option<&Var>, options: &mut Vec<_>| match text(name, var)? {
+        Some(args) => ssh_args(name, &args, options),
+        None => Ok(()),
+    };
+    add("ansible_ssh_args", vars.args, &mut options)?;
+    let checking = text("ansible_host_key_checking", vars.host_key_checking)?.map(|c| c.to_ascii_lowercase());
+    if checking.is_some_and(|c| matches!(c.as_str(), "false" | "no" | "0" | "off")) {
+        options.push(("StrictHostKeyChecking".to_owned(), "no".to_owned()));
+    }
+    add("ansible_ssh_common_args", vars.common_args, &mut options)?;
+    add("ansible_ssh_extra_args", vars.extra_args, &mut options)?;
+    Ok(options)
+}
+
+fn ssh_args(name: &str, args: &str, options: &mut Vec<(String, String)>) -> Result<(), Failure> {
+    let wrong = |what: &str| {
+        Failure::new(format!("{name}: {what} is not supported here")).hinting("put it into the ssh configuration")
+    };
+    let words = shlex::split(args).ok_or_else(|| wrong("a quote that is not closed"))?;
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let (flag, rest) = word.split_at_checked(2).unwrap_or((&word, ""));
+        let mut value = || if rest.is_empty() { words.next().unwrap_or_default() } else { rest.to_owned() };
+        let mut put = |keyword: &str, value: String| options.push((keyword.to_owned(), value));
+        match flag {
+            "-o" => {
+                let option = value();
+                let (keyword, value) = option.split_once(['=', ' ']).unwrap_or((&option, ""));
+                put(keyword.trim(), value.trim().to_owned());
+            }
+            "-J" => put("ProxyJump", value()),
+            "-i" => put("IdentityFile", value()),
+            "-p" => put("Port", value()),
+            "-l" => put("User", value()),
+            "-C" => put("Compression", "yes".into()),
+            "-4" => put("AddressFamily", "inet".into()),
+            "-6" => put("AddressFamily", "inet6".into()),
+            // How much is said, terminals and forwarding: of no concern to one session for a helper.
+            "-q" | "-T" | "-A" | "-a" | "-x" => {}
+            _ => return Err(wrong(&word)),
+        }
+    }
+    Ok(())
 }
 
 fn home(path: &str) -> PathBuf {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rectify_core::diag::{Diagnostic, Diagnostics, SourceMap};
 use rectify_core::inventory::{Files, Inventory, Limit, Options, PatternError, Selection, View, load};
 use rectify_core::yaml;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Query {
     pub yaml: bool,
     /// Show variables where they are set instead of merged per host.
     pub export: bool,
+    /// `-e`.
+    pub extra_vars: Map<String, Value>,
     /// `--playbook-dir`; the current directory unless given, as with `ansible-inventory`.
     pub playbook_dir: Option<PathBuf>,
     /// The current directory.
@@ -74,12 +76,17 @@ fn view(query: &Query, files: &dyn Files, inventory: &Inventory, map: &SourceMap
     };
     let limit = query.limit.as_deref().map(|l| Limit::parse(l, read)).transpose().map_err(problem)?;
     let select = |pattern: &str| inventory.select(pattern, limit.as_ref()).map_err(problem);
-    let mut view = View { only: None, export: query.export, beside_playbooks: query.playbook_dir.is_some() };
+    let mut view = View {
+        only: None,
+        export: query.export,
+        beside_playbooks: query.playbook_dir.is_some(),
+        extra_vars: Some(&query.extra_vars),
+    };
     match &query.what {
         What::Host { pattern, origins: asked } => {
             let host = one(&inventory.select(pattern, None).map_err(problem)?, pattern)?;
             if *asked {
-                return Ok(origins(inventory, map, host));
+                return Ok(origins(inventory, map, host, &query.extra_vars));
             }
             Ok(data(&Value::Object(inventory.host_object(host, &view)), query.yaml))
         }
@@ -109,12 +116,19 @@ fn one<'a>(chosen: &Selection<'a>, pattern: &str) -> Result<&'a str, Box<Diagnos
 }
 
 /// Every variable with its place, and below it the places that it overrides, strongest first.
-fn origins(inventory: &Inventory, map: &SourceMap, host: &str) -> String {
+fn origins(inventory: &Inventory, map: &SourceMap, host: &str, extra: &Map<String, Value>) -> String {
     let mut names: Vec<&str> = inventory.merged(host).unwrap_or_default().into_keys().collect();
+    names.extend(extra.keys().map(String::as_str));
     names.sort_unstable();
+    names.dedup();
     let mut out = String::new();
     for name in names {
-        for (at, var) in inventory.history(host, name).into_iter().rev().enumerate() {
+        let given = extra.get(name);
+        if let Some(value) = given {
+            out += &format!("{name} = {value}    -e\n");
+        }
+        let first = usize::from(given.is_some());
+        for (at, var) in (first..).zip(inventory.history(host, name).into_iter().rev()) {
             let value = if var.secret { "(secret)".to_owned() } else { var.value.to_string() };
             let indent = if at == 0 { "" } else { "  replaces " };
             out += &format!("{indent}{name} = {value}    {}\n", map.location(var.at));

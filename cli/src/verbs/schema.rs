@@ -2,70 +2,11 @@
 
 use std::io::Write;
 
-use rectify_core::module::Module;
+use rectify_core::{module::Module, playbook::keywords};
 use rectify_modules::REGISTRY;
 use serde_json::{Map, Value, json};
 
 use crate::exit;
-
-/// The words of a task besides its module.
-const TASK_WORDS: &[&str] = &[
-    "name",
-    "when",
-    "loop",
-    "with_items",
-    "with_dict",
-    "loop_control",
-    "register",
-    "notify",
-    "listen",
-    "tags",
-    "vars",
-    "become",
-    "become_user",
-    "become_method",
-    "environment",
-    "no_log",
-    "ignore_errors",
-    "changed_when",
-    "failed_when",
-    "until",
-    "retries",
-    "delay",
-    "check_mode",
-    "id",
-    "needs",
-    "args",
-    "block",
-    "import_tasks",
-    "include_tasks",
-    "import_role",
-    "include_role",
-    "meta",
-];
-
-/// The words of a play.
-const PLAY_WORDS: &[&str] = &[
-    "name",
-    "hosts",
-    "become",
-    "become_user",
-    "become_method",
-    "vars",
-    "vars_files",
-    "tasks",
-    "pre_tasks",
-    "post_tasks",
-    "handlers",
-    "roles",
-    "gather_facts",
-    "order",
-    "tags",
-    "environment",
-    "connection",
-    "remote_user",
-    "import_playbook",
-];
 
 /// Prints the schema.
 pub(crate) fn run() -> anyhow::Result<u8> {
@@ -75,15 +16,27 @@ pub(crate) fn run() -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
+/// The words of a task that are neither its keys nor modules.
+const INCLUDES: &[&str] = &["import_tasks", "include_tasks", "import_role", "include_role", "meta"];
+
+/// The words that may stand at these places.
+fn words(places: &[&str]) -> Map<String, Value> {
+    let all = keywords().into_iter().filter(|(place, _)| places.contains(place));
+    all.flat_map(|(_, words)| words).map(|word| (word.to_owned(), json!(true))).collect()
+}
+
 fn playbook() -> Value {
     let tasks = json!({ "type": "array", "items": { "$ref": "#/$defs/task" } });
-    let mut play: Map<String, Value> = PLAY_WORDS.iter().map(|w| ((*w).to_owned(), json!(true))).collect();
+    let mut play = words(&["play", "import_playbook"]);
     for list in ["tasks", "pre_tasks", "post_tasks", "handlers"] {
         play.insert(list.to_owned(), tasks.clone());
     }
     play.insert("order".into(), json!({ "enum": ["listed", "graph"] }));
-    let mut task: Map<String, Value> = TASK_WORDS.iter().map(|w| ((*w).to_owned(), json!(true))).collect();
-    task.insert("block".into(), tasks);
+    let mut task = words(&["task", "handler", "block", "include"]);
+    task.extend(INCLUDES.iter().map(|w| ((*w).to_owned(), json!(true))));
+    for list in ["block", "rescue", "always"] {
+        task.insert(list.to_owned(), tasks.clone());
+    }
     for module in REGISTRY.iter() {
         let arguments = arguments(module);
         for name in std::iter::once(module.kind()).chain(module.other_names().iter().copied()) {

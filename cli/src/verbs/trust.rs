@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let project = Project::load(&config, &args.hosts, &[], crate::theme(common, false).is_coloured())?;
     let reach = Reach::new(args.into(), Passwords::default(), &project, None)?;
-    let mut found = targets(&project, &reach, &project.hosts(&args.pattern)?);
+    let mut found = targets(&project, &reach, &remote(args, &project, &reach)?);
     let file = match &args.known_hosts {
         Some(file) => file.clone(),
         None => filed_in(&found.targets)?,
@@ -86,6 +86,18 @@ type Names = HashMap<(String, u16), String>;
 struct Found {
     targets: Vec<Target>,
     failed: BTreeMap<String, Failure>,
+}
+
+/// The hosts of the pattern that are reached by SSH.
+fn remote(args: &Args, project: &Project, reach: &Reach) -> Result<Vec<String>, Expected> {
+    // What cannot be told is said when the host is asked.
+    let local = |host: &String| reach.is_local(&project.inventory, host).unwrap_or(false);
+    let hosts: Vec<String> = project.hosts(&args.pattern)?.into_iter().filter(|host| !local(host)).collect();
+    if hosts.is_empty() {
+        let message = format!("{:?} names this machine only, which has no host key to trust", args.pattern);
+        return Err(Expected::usage(message));
+    }
+    Ok(hosts)
 }
 
 fn targets(project: &Project, reach: &Reach, hosts: &[String]) -> Found {
