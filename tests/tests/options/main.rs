@@ -1,0 +1,15 @@
+//! Every documented option does something: tests that fail if it is ignored, and a law that no option is without one.
+//!
+//! A case is mostly a pair of runs, one with the option and one without it, that must differ in what the case says.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod config;
+mod connection;
+mod flags;
+mod keywords;
+mod law;
+mod local;
+mod reach;
+mod ssh_config;
+mod vault;
