@@ -78,7 +78,8 @@ fn a_transaction_that_breaks_apache_leaves_no_trace_and_one_that_does_not_reload
     let ran = run(&lease, "apply", &[&path]).unwrap();
     assert_eq!(ran.code, Some(0), "{:#?} {}", ran.reports(), ran.stderr);
     assert_ne!(reloads(), reloaded, "now it was");
-    assert!(host.sh("ss -ltn | grep -q :8081").is_ok(), "Apache listens there");
+    // It opens the port some time after the reload was asked for.
+    host.sh("timeout 30 sh -c 'until ss -ltn | grep -q :8081; do sleep 0.1; done'").unwrap();
     let again = run(&lease, "apply", &[&path, "-t", "all"]).unwrap();
     assert_eq!((outcome(&again, "transaction"), outcome(&again, "reload")), ("skipped".into(), "skipped".into()));
 }

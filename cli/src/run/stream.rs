@@ -190,7 +190,7 @@ mod tests {
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut display = Display::new(options, &mut out, &mut err);
-        let mut stream = Stream::new(&mut display);
+        let mut stream = Stream::new(&mut display, Arc::default());
         let names = ["good".to_owned(), "bad".to_owned()];
         stream
             .put(RunEvent::Started {
