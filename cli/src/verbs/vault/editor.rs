@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,9 +21,12 @@ pub(super) fn edit(name: &Path, text: &[u8]) -> anyhow::Result<Vec<u8>> {
         .filter(|w| !w.is_empty())
         .ok_or_else(|| Expected::usage(format!("EDITOR={words:?} is no command")))?;
     // A folder of its own: what the editor puts beside the file (copies, lists of changes) goes with it.
-    let folder = tempfile::Builder::new().prefix("rectify-vault-").tempdir_in(memory())?;
+    let folder = tempfile::Builder::new()
+        .prefix("rectify-vault-")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(memory())?;
     let file = folder.path().join(name.file_name().unwrap_or(name.as_os_str()));
-    fs::OpenOptions::new().write(true).create_new(true).open(&file)?.write_all(text)?;
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(text)?;
     command.push(file.to_string_lossy().into_owned());
     let result = run(&command).and_then(|()| Ok(fs::read(&file)?));
     folder.close()?;
