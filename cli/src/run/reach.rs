@@ -74,6 +74,9 @@ impl Reach {
         project: &Project,
         screen: Option<Screen>,
     ) -> Result<Self, Expected> {
+        for asked in [&passwords.login, &passwords.r#become].into_iter().flatten() {
+            project.keyring.keep(asked.reveal());
+        }
         let env = Env::system(true);
         let config = match options.ssh_config.as_deref() {
             None => SshConfig::load_default(env),
