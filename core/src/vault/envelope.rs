@@ -77,7 +77,7 @@ fn hex(bytes: &[u8]) -> String {
 fn unhex(text: &[u8]) -> Result<Vec<u8>, VaultError> {
     const ODD: VaultError = VaultError::Format("what should be hexadecimal digits is something else");
     let digit = |c: u8| char::from(c).to_digit(16).ok_or(ODD);
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return Err(ODD);
     }
     text.chunks(2).map(|pair| Ok((digit(pair[0])? * 16 + digit(pair[1])?) as u8)).collect()
