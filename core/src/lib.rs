@@ -17,6 +17,8 @@ pub mod module;
 pub mod plan;
 #[cfg(feature = "controller")]
 pub mod playbook;
+#[cfg(feature = "controller")]
+pub mod rollout;
 pub mod template;
 #[cfg(feature = "controller")]
 pub mod vault;

@@ -55,6 +55,7 @@ fn what_decides_does_not_print() {
     no_dependency("rectify-core", &ASYNC_AND_SSH);
     no_dependency("rectify-core", &TERMINAL);
     no_dependency("rectify-remote", &TERMINAL);
+    no_dependency("rectify-server", &TERMINAL);
     assert!(closure("rectify-core").iter().all(|name| !name.starts_with("rectify")));
 }
 

@@ -97,5 +97,6 @@ pub(crate) fn reason(reason: &SkipReason, tasks: &dyn Fn(&[TaskId]) -> String) -
         SkipReason::NothingFailed => "nothing in its block failed".into(),
         SkipReason::Ended => "the play was ended".into(),
         SkipReason::Interrupted => "interrupted".into(),
+        SkipReason::Rollout { why, .. } => why.clone(),
     }
 }

@@ -146,7 +146,9 @@ pub(crate) fn values(
                 }
                 out.insert(name.to_string(), value);
             }
-            None if magic::is_fact(&name) || &*name == "vars" || !guarded => return None,
+            None if magic::is_fact(&name) || matches!(&*name, "vars" | magic::ROLLOUT_VALUE) || !guarded => {
+                return None;
+            }
             None => {}
         }
     }
@@ -217,6 +219,7 @@ fn is_known(playbook: &Playbook, task: &TaskDef, name: &str) -> bool {
         || magic::is_fact(name)
         || playbook.set_names.contains(name)
         || is_loop_var(task, name)
+        || (name == magic::ROLLOUT_VALUE && task.proto.rollout.is_some())
 }
 
 /// Looks for what tasks read and a host does not have.

@@ -122,6 +122,9 @@ pub struct TaskInfo {
     pub origin: Origin,
     /// Whether it is a handler.
     pub handler: bool,
+    /// The setting that it belongs to, and where the host stands with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<crate::plan::Rollout>,
 }
 
 /// What happens on a host. Made by the helper.

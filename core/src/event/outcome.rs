@@ -87,6 +87,15 @@ pub enum SkipReason {
     Ended,
     /// The operator interrupted the run before it began.
     Interrupted,
+    /// Its setting is not enforced here.
+    Rollout {
+        /// The setting.
+        setting: String,
+        /// Why, in the words that a person reads.
+        why: String,
+        /// What enforcing it would have come to; `None` where nobody looked.
+        would: Option<Status>,
+    },
 }
 
 /// A failure as it crosses a process or the wire: words, never an error type.

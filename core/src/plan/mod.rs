@@ -264,6 +264,53 @@ pub struct FileRef {
     pub secret: bool,
 }
 
+/// What a host does with a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutMode {
+    /// Nothing.
+    Off,
+    /// It looks what the setting would change, and changes nothing.
+    Observe,
+    /// It has the setting.
+    Enforce,
+}
+
+impl std::fmt::Display for RolloutMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RolloutMode::Off => "off",
+            RolloutMode::Observe => "observe",
+            RolloutMode::Enforce => "enforce",
+        })
+    }
+}
+
+/// When a task of a setting runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutOn {
+    /// Where it is enforced; where it is observed, it is rehearsed.
+    Enforce,
+    /// Only where it is observed: it measures what enforcing would block.
+    Observe,
+    /// Only once the setting is retired: it undoes.
+    Retired,
+}
+
+/// A task's setting, as one host stands with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// The setting's id.
+    pub setting: String,
+    /// When the task runs.
+    pub on: RolloutOn,
+    /// What the host does with the setting.
+    pub mode: RolloutMode,
+    /// Why, in the words that a person reads.
+    pub why: String,
+}
+
 /// One task, or one handler.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Task {
@@ -322,6 +369,9 @@ pub struct Task {
     /// What the file of an `include_tasks` or `include_vars` may be called once rendered, and the variables that it brings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub choices: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    /// `rollout:`: the setting that it belongs to, and whether it runs here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// The tasks that come first, and why. Only tasks of the same play.
     pub needs: Vec<Edge>,
     /// `tags:`, its blocks' and roles' included; for display.

@@ -49,6 +49,9 @@ pub(crate) const ALWAYS: &[&str] = &[
 /// Names of a loop's own variables.
 pub(crate) const LOOP: &[&str] = &["ansible_loop", "ansible_loop_var", "ansible_index_var"];
 
+/// The value of a setting's revision that holds on a host; known in the setting's tasks.
+pub(crate) const ROLLOUT_VALUE: &str = "rollout_value";
+
 /// The version of Ansible that `ansible_version` names: the one whose language this follows.
 pub(crate) const VERSION: (u64, u64, u64) = (2, 19, 4);
 

@@ -276,6 +276,7 @@ impl Loader<'_> {
             templates: std::collections::BTreeMap::new(),
             found: own.found,
             choices: module.choices,
+            rollout: None,
             place: None,
             needs: Vec::new(),
             tags: all.tags,

@@ -158,7 +158,7 @@ fn template_file(
     let text = std::str::from_utf8(&bytes).map_err(|e| fail(format!("{src} is not UTF-8 text: {e}")))?;
     let options = template_options(args);
     let own = included(run, task, host).map_err(fail)?;
-    match own.as_ref().unwrap_or(&run.templates).render_text(text, src, vars, &options) {
+    match own.as_ref().unwrap_or(run.templates).render_text(text, src, vars, &options) {
         Ok(Rendered::Value(Value::String(text))) => Ok(text),
         Ok(Rendered::Value(other)) => Ok(other.to_string()),
         Ok(Rendered::Omit) => Ok(String::new()),

@@ -76,7 +76,7 @@ pub(crate) type Turns = Mutex<BTreeMap<TaskId, Vec<Outcome>>>;
 pub(crate) fn flush(run: &Run<'_>, play: &Play, turns: &Turns) {
     let mut ran = BTreeSet::new();
     loop {
-        let owed = std::mem::take(&mut *lock(&run.notified));
+        let owed = std::mem::take(&mut *lock(run.notified));
         let next: Vec<(TaskId, Due)> = ids(play)
             .filter_map(|id| run.task(id).handler.as_ref().map(|handler| (id, owed.due(&handler.topics))))
             .filter(|(id, due)| !matches!(due, Due::No) && !ran.contains(id))
@@ -115,7 +115,7 @@ fn turn(run: &Run<'_>, play: &Play, id: TaskId, due: Due, turns: &Turns) {
 
 /// Ends every handler of a play: with what became of its turns, or with why it had none.
 pub(crate) fn settle(run: &Run<'_>, play: &Play, turns: &Turns) {
-    let owed = std::mem::take(&mut *lock(&run.notified));
+    let owed = std::mem::take(&mut *lock(run.notified));
     let turns = lock(turns);
     for id in ids(play) {
         let Some(handler) = &run.task(id).handler else { continue };

@@ -15,6 +15,7 @@ mod blocks;
 mod handlers;
 mod include;
 mod item;
+mod observe;
 mod play;
 mod results;
 mod schedule;
@@ -66,18 +67,26 @@ pub(crate) struct Run<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) registry: Registry,
     pub(crate) stage: &'a dyn Stage,
-    pub(crate) templates: Templates,
-    pub(crate) runtime: Mutex<Runtime>,
-    pub(crate) notified: Mutex<Notified>,
-    pub(crate) transactions: transaction::Open,
-    pub(crate) exclusive: Mutex<std::collections::BTreeMap<&'static str, std::sync::Arc<Mutex<()>>>>,
+    pub(crate) templates: &'a Templates,
+    pub(crate) runtime: &'a Mutex<Runtime>,
+    pub(crate) notified: &'a Mutex<Notified>,
+    pub(crate) transactions: &'a transaction::Open,
+    pub(crate) exclusive: &'a Mutex<Exclusive>,
     pub(crate) cancel: &'a Cancel,
     pub(crate) emit: &'a (dyn Fn(HostEvent) + Sync),
+    /// The settings whose tasks are only observed, each with a rehearsal of its own.
+    pub(crate) observed: &'a dyn observe::Asides,
+    /// Whether this is such a rehearsal.
+    pub(crate) observes: bool,
 }
 
+/// A lock per class of things that only one task at a time may touch.
+pub(crate) type Exclusive = std::collections::BTreeMap<&'static str, std::sync::Arc<Mutex<()>>>;
+
 impl Run<'_> {
+    /// Whether nothing may be changed.
     pub(crate) fn checks(&self) -> bool {
-        self.plan.mode == Mode::Check
+        self.observes || self.plan.mode == Mode::Check
     }
 
     pub(crate) fn task(&self, id: TaskId) -> &rectify_core::plan::Task {
@@ -100,13 +109,15 @@ pub fn run(plan: &Plan, registry: Registry, stage: &dyn Stage, cancel: &Cancel, 
         plan,
         registry,
         stage,
-        templates: vars::templates(&secrets),
-        runtime: Mutex::new(Runtime::default()),
-        notified: Mutex::new(Notified::default()),
-        transactions: transaction::Open::default(),
-        exclusive: Mutex::default(),
+        templates: &vars::templates(&secrets),
+        runtime: &Mutex::default(),
+        notified: &Mutex::default(),
+        transactions: &transaction::Open::default(),
+        exclusive: &Mutex::default(),
         cancel,
         emit: &emit,
+        observed: &observe::Observed::new(stage),
+        observes: false,
     };
     let mut ended = None;
     for play in &plan.plays {

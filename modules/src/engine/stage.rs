@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use rectify_core::{
-    module::{Because, Extent, Operate},
+    module::{Because, Extent, Observe, Operate},
     plan::TaskId,
 };
 
@@ -35,6 +35,9 @@ pub trait Stage: Sync {
 
     /// Notes effects that will not be known from here on, and the tasks that they are due to.
     fn note_unknown(&self, extents: &[Extent], because: Because);
+
+    /// A rehearsal over this stage as this task sees it, on which nothing that happens is seen here.
+    fn aside(&self, task: TaskId) -> Rehearsal<'_>;
 }
 
 /// The machine itself.
@@ -53,14 +56,17 @@ impl Stage for ApplyStage<'_> {
     fn host(&self, task: TaskId, rehearsed: bool) -> HostRef<'_> {
         if rehearsed {
             // `check_mode: true`: a rehearsal of this one task, forgotten with it.
-            let rehearsal = Rehearsal::new(self.machine).with_blobs(|sha256| self.machine.blob(sha256));
-            HostRef::Made(Box::new(rehearsal.for_task(task)))
+            HostRef::Made(Box::new(self.aside(task).for_task(task)))
         } else {
             HostRef::Lent(self.machine)
         }
     }
 
     fn note_unknown(&self, _extents: &[Extent], _because: Because) {}
+
+    fn aside(&self, _task: TaskId) -> Rehearsal<'_> {
+        Rehearsal::new(self.machine).with_blobs(|sha256| self.machine.blob(sha256))
+    }
 }
 
 /// A rehearsal.
@@ -82,5 +88,10 @@ impl Stage for CheckStage<'_> {
 
     fn note_unknown(&self, extents: &[Extent], because: Because) {
         self.rehearsal.note_unknown(extents, because);
+    }
+
+    fn aside(&self, task: TaskId) -> Rehearsal<'_> {
+        let (seen, blobs) = (self.rehearsal.for_task(task), self.rehearsal.for_task(task));
+        Rehearsal::shared(std::sync::Arc::new(seen)).with_blobs(move |sha256| blobs.blob(sha256))
     }
 }

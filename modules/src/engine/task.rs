@@ -37,6 +37,9 @@ pub(crate) fn meta(task: &Task) -> Option<&str> {
 /// failure that the task ignores is success. `rescued` says whether a failure makes a `rescue` run.
 pub(crate) fn run(run: &Run<'_>, play: &Play, id: TaskId, perhaps: Option<Because>, rescued: bool) -> Gone {
     let task = run.task(id);
+    if let Some(gone) = super::observe::instead(run, play, task) {
+        return gone;
+    }
     if let Some(because) = &perhaps {
         // The rescue of a failure that has not been seen.
         tell_failed(run, vars::unknown(because), vars::unknown(because));

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::Run;
 
 /// What the tasks that are done have left behind.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Runtime {
     /// Registered results and set facts, by name.
     made: IndexMap<String, Data>,
@@ -54,6 +54,17 @@ impl Runtime {
 
     pub(crate) fn set(&mut self, name: &str, value: Data) {
         self.made.insert(name.to_owned(), value);
+    }
+
+    /// What another run has that is not known here.
+    pub(crate) fn adopt(&mut self, other: &Runtime) {
+        for (name, value) in &other.made {
+            self.made.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        if self.facts.is_none() {
+            self.facts.clone_from(&other.facts);
+            self.gathered = other.gathered;
+        }
     }
 
     /// Puts facts beside those that are known, or in their place.

@@ -6,6 +6,7 @@
 mod basics;
 mod blocks;
 mod includes;
+mod rollouts;
 mod secrets;
 mod support;
 mod transactions;

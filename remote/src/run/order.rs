@@ -107,6 +107,7 @@ fn tasks(plan: &Plan) -> Vec<TaskInfo> {
                 play: play.name.clone(),
                 origin: task.origin.clone(),
                 handler: task.handler.is_some(),
+                rollout: task.rollout.clone(),
             })
         })
         .collect()

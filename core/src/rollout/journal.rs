@@ -1,0 +1,201 @@
+//! The journal of rollouts: what was announced, delivered, objected to and advanced. One JSON object a line, only ever appended to.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use super::model::StepName;
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Unique; later ones are greater on the same machine.
+    pub id: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The account that wrote it.
+    pub by: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: Entry,
+}
+
+/// Why a message was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// The first news of a step; the only one that counts as having told somebody.
+    Announcement,
+    /// So many days before the step.
+    Reminder {
+        /// Days before.
+        days: u16,
+    },
+    /// The day of the step.
+    Day,
+    /// What changed where, and who skipped.
+    Summary,
+}
+
+/// A setting in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Its id.
+    pub setting: String,
+    /// The revision that was described.
+    pub revision: u32,
+    /// The step that was announced.
+    pub step: StepName,
+    /// The earliest day of the step as it was told.
+    pub date: Date,
+    /// The owner's hosts, those included on which nothing would change, with the fingerprint of what was described.
+    pub hosts: BTreeMap<String, String>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Entry {
+    /// A setting moved to a step.
+    Advance {
+        /// The setting.
+        setting: String,
+        /// Its revision.
+        revision: u32,
+        /// The step.
+        to: StepName,
+        /// The reason, if the gate did not allow it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forced: Option<String>,
+        /// For a forced one: the hosts that it covers although their owners were not told in time, with fingerprints.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        hosts: BTreeMap<String, String>,
+    },
+    /// A message is about to be sent to an owner. Written before the first attempt.
+    Announced {
+        /// Why.
+        purpose: Purpose,
+        /// The owner's name.
+        owner: String,
+        /// Addresses: `mailto:…` or a web hook's `https:` address.
+        to: Vec<String>,
+        /// The Message-ID of the mail, without angle brackets: the same for every attempt.
+        message_id: String,
+        /// What it says.
+        items: Vec<Item>,
+    },
+    /// A message reached an address, as far as the sender can know: the server took it.
+    Delivered {
+        /// The id of the `announced` line.
+        of: String,
+        /// The address.
+        to: String,
+    },
+    /// An attempt failed.
+    Failed {
+        /// The id of the `announced` line.
+        of: String,
+        /// The address.
+        to: String,
+        /// Why.
+        error: String,
+    },
+    /// Somebody objects to a setting.
+    Objection {
+        /// The setting.
+        setting: String,
+        /// Its revision.
+        revision: u32,
+        /// Who.
+        owner: String,
+        /// Why.
+        reason: String,
+    },
+    /// An objection was dealt with.
+    Answered {
+        /// The id of the objection.
+        of: String,
+        /// The answer.
+        answer: String,
+    },
+    /// Somebody looked at an emergency again.
+    Reviewed {
+        /// The setting.
+        setting: String,
+        /// Its revision.
+        revision: u32,
+        /// What was found.
+        note: String,
+    },
+}
+
+/// A line that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct BrokenLine {
+    /// Which, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// All that happened, in order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Journal {
+    records: Vec<Record>,
+}
+
+impl Journal {
+    /// Reads a journal.
+    ///
+    /// # Errors
+    /// Every line that is no record, and every second line of an id that says something else than the first.
+    pub fn parse(text: &str) -> Result<Self, Vec<BrokenLine>> {
+        let (mut records, mut broken) = (BTreeMap::<String, Record>::new(), Vec::new());
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let problem = match serde_json::from_str::<Record>(line) {
+                Err(e) => Some(e.to_string()),
+                Ok(record) => match records.get(&record.id) {
+                    Some(known) if *known != record => Some(format!("another line has the same id {:?}", record.id)),
+                    _ => {
+                        records.insert(record.id.clone(), record);
+                        None
+                    }
+                },
+            };
+            broken.extend(problem.map(|problem| BrokenLine { line: number + 1, problem }));
+        }
+        if !broken.is_empty() {
+            return Err(broken);
+        }
+        let mut journal = Journal { records: records.into_values().collect() };
+        journal.records.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        Ok(journal)
+    }
+
+    /// Adds a record in its place.
+    pub fn push(&mut self, record: Record) {
+        let place = self.records.partition_point(|r| (r.at, &r.id) <= (record.at, &record.id));
+        self.records.insert(place, record);
+    }
+
+    /// The records, the oldest first.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The record of this id.
+    pub fn get(&self, id: &str) -> Option<&Record> {
+        self.records.iter().find(|r| r.id == id)
+    }
+}
+
+impl Record {
+    /// The record as its line, with the line's end.
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("invariant: a record has no keys but strings");
+        line.push('\n');
+        line
+    }
+}

@@ -1,0 +1,46 @@
+//! Rollouts: settings whose default moves over a fleet from opt-in to mandatory, announced to the people affected.
+//!
+//! ```text
+//! rollouts.yml ──► read ──► Rollouts ─┐
+//! inventory ─────► claims, people ────┼──► stance: what a host does, and why      (every run)
+//! rollouts.jsonl ► journal ─► History ┤
+//! evidence ──────► Evidence ──────────┴──► gate: what the next step still lacks   (advance)
+//! ```
+//!
+//! Nothing here reads a file or a clock: the time is an argument, so that every rule can be tested at any date.
+
+mod attend;
+mod claims;
+mod evidence;
+mod fingerprint;
+mod gate;
+mod gather;
+mod journal;
+mod model;
+mod news;
+mod people;
+mod position;
+mod read;
+mod stance;
+
+pub use attend::{attend, prints};
+pub use claims::{Claim, Claims, Skip, claims};
+pub use evidence::{Evidence, HostEvidence, HostLook, Look};
+pub use fingerprint::fingerprint;
+pub use gate::{Gate, Missing, Subject, gate};
+pub use gather::Gather;
+pub use journal::{BrokenLine, Entry, Item, Journal, Purpose, Record};
+pub use model::{
+    Direction, Emergency, Freeze, Limits, Notice, Revision, Rollouts, Setting, Stage, Step, StepName, UnknownStep,
+};
+pub use news::{
+    HostNews, News, Newsroom, Seen, SettingNews, SkipNews, StepNews, TaskChange, meaning, object_command, opt_in_lines,
+    skip_lines,
+};
+pub use people::{Contact, Person, contacts, owners};
+pub use position::{Affected, Told, WhyNotTold};
+pub use read::read;
+pub use stance::{Assume, Link, Mode, Prints, Reason, Stance, View};
+
+#[cfg(test)]
+mod tests;

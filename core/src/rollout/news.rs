@@ -1,0 +1,351 @@
+//! What an owner is told: their hosts, what changes there, when, and what they can do about it. Data; how it looks is for the channels.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    evidence::Evidence,
+    gate::Subject,
+    journal::{Entry, Item, Purpose, Record},
+    model::{Direction, Setting, Stage, StepName},
+    people::{Contact, Person, owners},
+    stance::{Mode, View},
+};
+use crate::event::PropertyChange;
+
+/// What one task would change on a host, as a check saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskChange {
+    /// The task's name.
+    pub task: String,
+    /// What it manages: a path, a name.
+    pub subject: String,
+    /// Property by property.
+    pub changes: Vec<PropertyChange>,
+}
+
+/// What a check saw: by setting, by host, the changes of its tasks.
+pub type Seen = BTreeMap<String, BTreeMap<String, Vec<TaskChange>>>;
+
+/// A host in the news.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HostNews {
+    /// Its name in the inventory.
+    pub host: String,
+    /// What would change there.
+    pub changes: Vec<TaskChange>,
+    /// Since when looks have seen that.
+    pub since: Option<Timestamp>,
+    /// How many looks have.
+    pub looks: u32,
+    /// How often enforcing would have blocked something there in 30 days, where that is counted.
+    pub blocked: Option<u64>,
+}
+
+/// A skip in the news.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SkipNews {
+    /// The host.
+    pub host: String,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Its last day.
+    pub until: Date,
+    /// Whether the last look saw that it is still needed: that something would change without it.
+    pub needed: bool,
+}
+
+/// A step of a setting, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepNews {
+    /// Its name.
+    pub name: StepName,
+    /// Its earliest day.
+    pub date: Date,
+    /// Whether it has been reached.
+    pub reached: bool,
+}
+
+/// A setting in the news of one owner.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SettingNews {
+    /// Its id.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// Why it is there.
+    pub reason: String,
+    /// What people will notice.
+    pub impact: String,
+    /// What to do if one cannot live with it.
+    pub skip: String,
+    /// How to see that it holds.
+    pub verify: String,
+    /// Whom to ask.
+    pub owner: String,
+    /// Their addresses.
+    pub ask: Vec<String>,
+    /// Where to read more.
+    pub links: Vec<String>,
+    /// Its revision.
+    pub revision: u32,
+    /// Why the value changed, after the first revision.
+    pub why: Option<String>,
+    /// Whether the new value allows more than the one before.
+    pub looser: bool,
+    /// Why it could not wait, in an emergency.
+    pub emergency: Option<String>,
+    /// Why an advance was forced, if the last one was.
+    pub forced: Option<String>,
+    /// The step that is announced.
+    pub step: StepName,
+    /// The earliest day of it.
+    pub date: Date,
+    /// All steps.
+    pub steps: Vec<StepNews>,
+    /// The owner's hosts on which something would change.
+    pub hosts: Vec<HostNews>,
+    /// The owner's other hosts.
+    pub unchanged: Vec<String>,
+    /// The owner's hosts that skip it.
+    pub skips: Vec<SkipNews>,
+    /// The lines to add to the inventory in order to skip it.
+    pub skip_lines: String,
+    /// The lines to add in order to have it at once.
+    pub opt_in_lines: String,
+    /// The command with which to object.
+    pub object_command: String,
+}
+
+/// A message to one owner.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct News {
+    /// Why it is sent.
+    pub purpose: Purpose,
+    /// To whom.
+    pub owner: String,
+    /// Their addresses, as URIs.
+    pub to: Vec<String>,
+    /// Its Message-ID, without angle brackets.
+    pub message_id: String,
+    /// The Message-ID of the announcement that it follows.
+    pub follows: Option<String>,
+    /// The settings.
+    pub settings: Vec<SettingNews>,
+    /// What the journal keeps of it.
+    #[serde(skip)]
+    pub items: Vec<Item>,
+}
+
+/// What a message is made from.
+#[derive(Debug)]
+pub struct Newsroom<'a> {
+    /// The moment, and all that has a say.
+    pub view: View<'a>,
+    /// The hosts that have tasks of each setting.
+    pub subjects: &'a BTreeMap<String, BTreeMap<String, Subject>>,
+    /// What a check saw.
+    pub seen: &'a Seen,
+    /// What earlier looks saw.
+    pub evidence: &'a Evidence,
+    /// How to reach people.
+    pub people: &'a BTreeMap<String, Person>,
+    /// The part of a Message-ID after the `@`.
+    pub domain: &'a str,
+}
+
+impl Newsroom<'_> {
+    /// The messages that announce these steps, one per owner that has hosts with tasks of one of the settings.
+    pub fn announcements(&self, steps: &[(&Setting, StepName)]) -> Vec<News> {
+        self.messages(Purpose::Announcement, steps)
+    }
+
+    /// One message per owner.
+    pub fn messages(&self, purpose: Purpose, steps: &[(&Setting, StepName)]) -> Vec<News> {
+        let mut by_owner: BTreeMap<String, Vec<(SettingNews, Item)>> = BTreeMap::new();
+        for (setting, step) in steps {
+            let Some(subjects) = self.subjects.get(&setting.id) else { continue };
+            for (owner, hosts) in self.by_owner(subjects) {
+                let said = self.setting(setting, *step, subjects, &hosts);
+                by_owner.entry(owner).or_default().push(said);
+            }
+        }
+        by_owner.into_iter().map(|(owner, said)| self.message(purpose, owner, said)).collect()
+    }
+
+    /// Hosts with tasks of a setting that nobody owns.
+    pub fn without_owner(&self, setting: &Setting) -> Vec<String> {
+        let subjects = self.subjects.get(&setting.id);
+        let hosts = subjects.into_iter().flat_map(BTreeMap::keys);
+        hosts.filter(|host| owners(self.view.inventory, host).is_empty()).cloned().collect()
+    }
+
+    fn by_owner(&self, subjects: &BTreeMap<String, Subject>) -> BTreeMap<String, Vec<String>> {
+        let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for host in subjects.keys() {
+            for (owner, _) in owners(self.view.inventory, host) {
+                all.entry(owner).or_default().push(host.clone());
+            }
+        }
+        all
+    }
+
+    fn message(&self, purpose: Purpose, owner: String, said: Vec<(SettingNews, Item)>) -> News {
+        let (settings, items): (Vec<SettingNews>, Vec<Item>) = said.into_iter().unzip();
+        let to = self.people.get(&owner).map(|p| p.contacts.iter().map(Contact::uri).collect()).unwrap_or_default();
+        let message_id = message_id(purpose, &owner, &items, self.domain);
+        let follows = (purpose != Purpose::Announcement).then(|| self.first_message(&owner, &items)).flatten();
+        News { purpose, owner, to, message_id, follows, settings, items }
+    }
+
+    /// The announcement that told this owner of one of these steps first.
+    fn first_message(&self, owner: &str, items: &[Item]) -> Option<String> {
+        let same = |a: &Item, b: &Item| a.setting == b.setting && a.revision == b.revision;
+        self.view.journal.records().iter().find_map(|record: &Record| match &record.what {
+            Entry::Announced { purpose: Purpose::Announcement, owner: of, message_id, items: told, .. }
+                if of == owner && told.iter().any(|t| items.iter().any(|i| same(t, i))) =>
+            {
+                Some(message_id.clone())
+            }
+            _ => None,
+        })
+    }
+
+    fn setting(
+        &self,
+        setting: &Setting,
+        step: StepName,
+        subjects: &BTreeMap<String, Subject>,
+        hosts: &[String],
+    ) -> (SettingNews, Item) {
+        let date = setting.steps.iter().find(|s| s.name >= step).map_or(Date::MAX, |s| s.date);
+        let seen = self.seen.get(&setting.id);
+        let changes = |host: &str| seen.and_then(|s| s.get(host)).filter(|c| !c.is_empty());
+        let prints = hosts.iter().filter_map(|h| Some((h.clone(), subjects.get(h)?.prints.now.clone()))).collect();
+        let item = Item { setting: setting.id.clone(), revision: setting.revision.number, step, date, hosts: prints };
+        let reached = self.view.journal.reached(setting);
+        let change = hosts.iter().filter_map(|h| Some(self.host(setting, h, changes(h)?))).collect();
+        let advance = self.view.journal.last_advance(setting, setting.revision.number);
+        let forced = advance.and_then(|(record, _)| match &record.what {
+            Entry::Advance { forced, .. } => forced.clone(),
+            _ => None,
+        });
+        let news = SettingNews {
+            id: setting.id.clone(),
+            title: setting.title.clone(),
+            reason: setting.reason.clone(),
+            impact: setting.impact.clone(),
+            skip: setting.skip.clone(),
+            verify: setting.verify.clone(),
+            owner: setting.owner.clone(),
+            ask: self.people.get(&setting.owner).map(addresses).unwrap_or_default(),
+            links: setting.links.clone(),
+            revision: setting.revision.number,
+            why: setting.revision.why.clone(),
+            looser: setting.revision.direction == Direction::Looser,
+            emergency: setting.revision.emergency.as_ref().map(|e| e.reason.clone()),
+            forced,
+            step,
+            date,
+            steps: setting
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(i, s)| StepNews { name: s.name, date: s.date, reached: i <= reached })
+                .collect(),
+            hosts: change,
+            unchanged: hosts.iter().filter(|h| changes(h).is_none()).cloned().collect(),
+            skips: self.skips(setting, subjects, hosts),
+            skip_lines: skip_lines(setting, date),
+            opt_in_lines: opt_in_lines(setting),
+            object_command: object_command(setting),
+        };
+        (news, item)
+    }
+
+    fn host(&self, setting: &Setting, host: &str, changes: &[TaskChange]) -> HostNews {
+        let known = self.evidence.host(&setting.id, setting.revision.number, host);
+        HostNews {
+            host: host.to_owned(),
+            changes: changes.to_vec(),
+            since: known.and_then(|e| e.since),
+            looks: known.map_or(0, |e| e.times),
+            blocked: self.evidence.blocked(&setting.id, setting.revision.number, [host], self.view.now),
+        }
+    }
+
+    fn skips(&self, setting: &Setting, subjects: &BTreeMap<String, Subject>, hosts: &[String]) -> Vec<SkipNews> {
+        let seen = self.seen.get(&setting.id);
+        hosts
+            .iter()
+            .filter_map(|host| {
+                let subject = subjects.get(host)?;
+                let claim = subject.claims.get(&setting.id);
+                let skip = claim?.skip.as_ref()?;
+                let stance = self.view.stance(setting, host, claim, &subject.prints);
+                (stance.mode == Mode::Observe).then(|| SkipNews {
+                    host: host.clone(),
+                    reason: skip.reason.clone(),
+                    owner: skip.owner.clone(),
+                    until: skip.until,
+                    needed: seen.and_then(|s| s.get(host)).is_some_and(|c| !c.is_empty()),
+                })
+            })
+            .collect()
+    }
+}
+
+fn addresses(person: &Person) -> Vec<String> {
+    let mail = |c: &Contact| match c {
+        Contact::Mail(address) => Some(address.clone()),
+        Contact::Hook(_) => None,
+    };
+    person.contacts.iter().filter_map(mail).collect()
+}
+
+/// The very lines that skip a setting, for half a year from its date or as long as it allows.
+pub fn skip_lines(setting: &Setting, date: Date) -> String {
+    let days = i64::from(setting.skip_at_most.min(180));
+    let until = date.checked_add(jiff::Span::new().days(days)).unwrap_or(date);
+    format!("rollout_skip:\n  {}: {{reason: WHY, owner: WHO, until: {until}}}\n", setting.id)
+}
+
+/// The very lines that ask for a setting at once.
+pub fn opt_in_lines(setting: &Setting) -> String {
+    format!("rollout_opt_in: [{}]\n", setting.id)
+}
+
+/// The command with which an owner objects.
+pub fn object_command(setting: &Setting) -> String {
+    format!("rectify rollout object {} --as OWNER --reason 'WHY'", setting.id)
+}
+
+/// The same for every attempt to send the same news, and for no other news.
+fn message_id(purpose: Purpose, owner: &str, items: &[Item], domain: &str) -> String {
+    let said = match purpose {
+        Purpose::Announcement => serde_json::json!([purpose, owner, items]).to_string(),
+        // What follows an announcement is sent once for a step, whatever has changed on the hosts since.
+        _ => {
+            let keys: Vec<_> = items.iter().map(|i| (&i.setting, i.revision, i.step)).collect();
+            serde_json::json!([purpose, owner, keys]).to_string()
+        }
+    };
+    let hash: String = Sha256::digest(said).iter().take(16).map(|b| format!("{b:02x}")).collect();
+    format!("{hash}@{domain}")
+}
+
+/// What a stage means for a host, in one sentence.
+pub fn meaning(stage: Stage) -> &'static str {
+    match stage {
+        Stage::OptIn => "It holds on hosts that ask for it.",
+        Stage::Announced => "Nothing changes yet; the date is public.",
+        Stage::OptOut => "It holds on every host that does not skip it.",
+        Stage::Mandatory => "It holds on every host; a skip no longer counts.",
+        Stage::Retired => "It is taken back.",
+    }
+}

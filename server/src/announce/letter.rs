@@ -1,0 +1,204 @@
+//! What a message says, as text and as HTML, by templates that a site can replace.
+
+use std::path::Path;
+
+use minijinja::{AutoEscape, Environment, Value, context, syntax::SyntaxConfig, value::Serde};
+use rectify_core::{
+    event::{Diff, PropertyChange},
+    rollout::{News, Purpose, StepName, meaning},
+};
+
+use super::ChannelError;
+
+/// The most lines of a difference that a message shows.
+const MOST_LINES: usize = 60;
+
+const BUILT_IN: [(&str, &str); 3] = [
+    ("letter.txt", include_str!("../../templates/letter.txt")),
+    ("letter.html", include_str!("../../templates/letter.html")),
+    ("setting.html", include_str!("../../templates/setting.html")),
+];
+const MORE: [(&str, &str); 3] = [
+    ("setting.md", include_str!("../../templates/setting.md")),
+    ("index.html", include_str!("../../templates/index.html")),
+    ("style.css", include_str!("../../templates/style.css")),
+];
+
+/// A message, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// The same as HTML: a whole document without anything from elsewhere.
+    pub html: String,
+}
+
+/// The templates of messages and pages.
+#[derive(Debug)]
+pub struct Templates {
+    environment: Environment<'static>,
+}
+
+impl Templates {
+    /// The built-in templates; those of the same name in `folder` take their place.
+    ///
+    /// # Errors
+    /// A template that cannot be read or parsed.
+    pub fn load(folder: Option<&Path>) -> Result<Self, ChannelError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        let mut syntax = SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+        environment.set_syntax(syntax.build().map_err(|source| broken("syntax", source))?);
+        environment.set_auto_escape_callback(
+            |name| {
+                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+            },
+        );
+        environment.add_filter("meaning", |step: &str| -> Result<&'static str, minijinja::Error> {
+            let name: StepName = step
+                .parse()
+                .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("{e}")))?;
+            Ok(meaning(name.stage))
+        });
+        environment.add_filter("lines", |text: &str| text.lines().map(Value::from).collect::<Vec<_>>());
+        for (name, text) in BUILT_IN.into_iter().chain(MORE) {
+            let own = folder.map(|f| f.join(name)).filter(|path| path.exists());
+            let text = match &own {
+                None => text.to_owned(),
+                Some(path) => std::fs::read_to_string(path).map_err(|source| ChannelError::File {
+                    doing: "reading",
+                    path: path.clone(),
+                    source,
+                })?,
+            };
+            environment.add_template_owned(name, text).map_err(|source| broken(name, source))?;
+        }
+        Ok(Templates { environment })
+    }
+
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// A template that cannot be rendered.
+    pub fn letter(&self, news: &News) -> Result<Letter, ChannelError> {
+        let subject = subject(news);
+        let hosts: usize = news.settings.iter().map(|s| s.hosts.len()).sum();
+        let context = context! {
+            news => Value::from(Serde(news)),
+            subject => &subject,
+            purpose => purpose_word(news.purpose),
+            hosts => hosts,
+            changes => Value::from(Serde(changes(news))),
+        };
+        Ok(Letter { text: self.render("letter.txt", &context)?, html: self.render("letter.html", &context)?, subject })
+    }
+
+    pub(super) fn render(&self, name: &str, context: &Value) -> Result<String, ChannelError> {
+        let template = self.environment.get_template(name).map_err(|source| broken(name, source))?;
+        template.render(context).map_err(|source| broken(name, source))
+    }
+}
+
+fn broken(name: &str, source: minijinja::Error) -> ChannelError {
+    ChannelError::Template { name: name.to_owned(), source }
+}
+
+fn purpose_word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Announcement => "announcement",
+        Purpose::Reminder { .. } => "reminder",
+        Purpose::Day => "day",
+        Purpose::Summary => "summary",
+    }
+}
+
+/// What the message is about, in one line: the words that somebody decides by whether to open it.
+fn subject(news: &News) -> String {
+    let first = news.settings.first();
+    let what = match (first, news.settings.len()) {
+        (Some(setting), 1) => setting.title.clone(),
+        (_, n) => format!("{n} settings"),
+    };
+    let date = news.settings.iter().map(|s| s.date).min();
+    let on = |date: Option<jiff::civil::Date>| date.map(|d| format!(" on {d}")).unwrap_or_default();
+    let line = match news.purpose {
+        Purpose::Announcement => format!("Your hosts change{}: {what}", on(date)),
+        Purpose::Reminder { days: 1 } => format!("Tomorrow: {what}"),
+        Purpose::Reminder { days } => format!("In {days} days: {what}"),
+        Purpose::Day => format!("Today: {what}"),
+        Purpose::Summary => format!("Done: {what}"),
+    };
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// One change on one or more hosts, with its difference as lines.
+#[derive(Debug, serde::Serialize)]
+struct Shown {
+    setting: String,
+    hosts: Vec<String>,
+    task: String,
+    subject: String,
+    lines: Vec<String>,
+}
+
+/// The changes, identical ones once with all their hosts.
+fn changes(news: &News) -> Vec<Shown> {
+    let mut shown: Vec<Shown> = Vec::new();
+    for setting in &news.settings {
+        for host in &setting.hosts {
+            for change in &host.changes {
+                let lines = lines(&change.changes);
+                let same = |s: &&mut Shown| {
+                    s.setting == setting.id && s.task == change.task && s.subject == change.subject && s.lines == lines
+                };
+                match shown.iter_mut().find(same) {
+                    Some(known) => known.hosts.push(host.host.clone()),
+                    None => shown.push(Shown {
+                        setting: setting.id.clone(),
+                        hosts: vec![host.host.clone()],
+                        task: change.task.clone(),
+                        subject: change.subject.clone(),
+                        lines,
+                    }),
+                }
+            }
+        }
+    }
+    shown
+}
+
+fn lines(changes: &[PropertyChange]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let none = "(absent)";
+    for change in changes {
+        let property = if change.property.is_empty() { "state" } else { &change.property };
+        match &change.diff {
+            Diff::Value { before, after } => lines.push(format!(
+                "{property}: {} → {}",
+                before.as_deref().unwrap_or(none),
+                after.as_deref().unwrap_or(none)
+            )),
+            Diff::Text { unified, .. } => lines.extend(unified.lines().map(str::to_owned)),
+            Diff::Opaque { before, after } => {
+                let size = |side: &Option<(u64, String)>| {
+                    side.as_ref().map_or_else(|| none.to_owned(), |(size, _)| format!("{size} bytes"))
+                };
+                lines.push(format!("{property}: {} → {}", size(before), size(after)));
+            }
+            Diff::Hidden => lines.push(format!("{property}: (not shown)")),
+        }
+    }
+    if lines.len() > MOST_LINES {
+        let more = lines.len() - MOST_LINES;
+        lines.truncate(MOST_LINES);
+        lines.push(format!("… and {more} more lines"));
+    }
+    // What comes from a host is shown, never obeyed.
+    for line in &mut lines {
+        *line = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    }
+    lines
+}

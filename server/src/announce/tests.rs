@@ -1,0 +1,289 @@
+//! Letters as people read them, and the post office with a mail server that misbehaves.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    sync::{Arc, Mutex},
+};
+
+use jiff::Timestamp;
+use rectify_core::{
+    event::{Diff, PropertyChange},
+    rollout::{HostNews, Item, Journal, News, Purpose, SettingNews, SkipNews, TaskChange},
+};
+
+use super::*;
+use crate::rollouts::Store;
+
+fn change(line: &str) -> TaskChange {
+    TaskChange {
+        task: "Frame options".into(),
+        subject: "/etc/apache2/conf-available/frames.conf".into(),
+        changes: vec![PropertyChange {
+            property: "content".into(),
+            diff: Diff::Text { unified: format!("@@ -0,0 +1 @@\n+{line}\n"), added: 1, removed: 0 },
+        }],
+    }
+}
+
+fn host(name: &str, line: &str) -> HostNews {
+    HostNews { host: name.into(), changes: vec![change(line)], since: None, looks: 1, blocked: None }
+}
+
+fn setting() -> SettingNews {
+    let step: rectify_core::rollout::StepName = "opt-out 5%".parse().unwrap();
+    SettingNews {
+        id: "frames".into(),
+        title: "Pages are framed by their own site only".into(),
+        reason: "A page within another page can be made to be clicked by mistake.".into(),
+        impact: "Pages of other sites that embed yours show a blank frame.".into(),
+        skip: "If another site must embed your pages, skip it and name that site.".into(),
+        verify: "curl -sI https://HOST/ shows X-Frame-Options: SAMEORIGIN.".into(),
+        owner: "security".into(),
+        ask: vec!["security@example.org".into()],
+        links: vec!["https://example.org/frames".into()],
+        revision: 1,
+        why: None,
+        looser: false,
+        emergency: None,
+        forced: None,
+        step,
+        date: "2027-03-01".parse().unwrap(),
+        steps: Vec::new(),
+        hosts: vec![
+            host("web1", "Header set X-Frame-Options SAMEORIGIN"),
+            host("web2", "Header set X-Frame-Options SAMEORIGIN"),
+        ],
+        unchanged: vec!["web3".into()],
+        skips: vec![SkipNews {
+            host: "web4".into(),
+            reason: "legacy intranet frames".into(),
+            owner: "alpha".into(),
+            until: "2027-05-31".parse().unwrap(),
+            needed: false,
+        }],
+        skip_lines: "rollout_skip:\n  frames: {reason: WHY, owner: WHO, until: 2027-08-28}\n".into(),
+        opt_in_lines: "rollout_opt_in: [frames]\n".into(),
+        object_command: "rectify rollout object frames --as OWNER --reason 'WHY'".into(),
+    }
+}
+
+fn news(purpose: Purpose) -> News {
+    let setting = setting();
+    let item = Item {
+        setting: setting.id.clone(),
+        revision: 1,
+        step: setting.step,
+        date: setting.date,
+        hosts: BTreeMap::from([("web1".to_owned(), "p".to_owned())]),
+    };
+    News {
+        purpose,
+        owner: "alpha".into(),
+        to: vec!["mailto:alpha@example.org".into(), "mailto:deputy@example.org".into()],
+        message_id: "abc@example.org".into(),
+        follows: (purpose != Purpose::Announcement).then(|| "first@example.org".to_owned()),
+        settings: vec![setting],
+        items: vec![item],
+    }
+}
+
+fn letter(news: &News) -> Letter {
+    Templates::load(None).unwrap().letter(news).unwrap()
+}
+
+#[test]
+fn an_announcement_says_what_where_when_and_what_to_do_about_it() {
+    let letter = letter(&news(Purpose::Announcement));
+    assert_eq!(letter.subject, "Your hosts change on 2027-03-01: Pages are framed by their own site only");
+    insta::assert_snapshot!("announcement", letter.text);
+}
+
+#[test]
+fn each_purpose_has_its_own_subject() {
+    let subject = |purpose| letter(&news(purpose)).subject;
+    let what = "Pages are framed by their own site only";
+    assert_eq!(subject(Purpose::Reminder { days: 7 }), format!("In 7 days: {what}"));
+    assert_eq!(subject(Purpose::Reminder { days: 1 }), format!("Tomorrow: {what}"));
+    assert_eq!(subject(Purpose::Day), format!("Today: {what}"));
+    assert_eq!(subject(Purpose::Summary), format!("Done: {what}"));
+}
+
+#[test]
+fn what_comes_from_a_host_is_text_in_html_and_harmless_in_text() {
+    let mut hostile = news(Purpose::Announcement);
+    hostile.settings[0].hosts = vec![host("<b>web</b>", "<script>alert(1)</script>\u{1b}[2J")];
+    let letter = letter(&hostile);
+    assert!(!letter.html.contains("<script>") && letter.html.contains("&lt;script&gt;"), "{}", letter.html);
+    assert!(!letter.html.contains("<b>web"));
+    assert!(!letter.text.contains('\u{1b}'));
+}
+
+#[test]
+fn a_template_of_the_site_takes_the_place_of_the_built_in_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("letter.txt"), "Dear {{ news.owner }}\n").unwrap();
+    let letter = Templates::load(Some(folder.path())).unwrap().letter(&news(Purpose::Announcement)).unwrap();
+    assert_eq!(letter.text, "Dear alpha\n");
+    std::fs::write(folder.path().join("letter.txt"), "{{ no_such_thing }}").unwrap();
+    let told = Templates::load(Some(folder.path())).unwrap().letter(&news(Purpose::Announcement)).unwrap_err();
+    assert!(told.to_string().contains("letter.txt"));
+}
+
+/// A mail server on loopback that answers `RCPT` by the address; keeps what it was sent.
+struct Server {
+    port: u16,
+    mails: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(answer: impl Fn(&str) -> &'static str + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mails = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&mails);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                let mut out = stream;
+                let mut say = |text: &str| drop(out.write_all(format!("{text}\r\n").as_bytes()));
+                say("220 test");
+                while let Some(line) = lines.next() {
+                    match line.split(' ').next().unwrap_or_default() {
+                        "EHLO" => say("250 test"),
+                        "RCPT" => say(answer(&line)),
+                        "DATA" => {
+                            say("354 go");
+                            let mail: Vec<String> = lines.by_ref().take_while(|l| l != ".").collect();
+                            kept.lock().unwrap().push(mail.join("\n"));
+                            say("250 taken");
+                        }
+                        "QUIT" => {
+                            say("221 bye");
+                            break;
+                        }
+                        _ => say("250 ok"),
+                    }
+                }
+            }
+        });
+        Server { port, mails }
+    }
+
+    fn settings(&self) -> MailSettings {
+        MailSettings {
+            from: "rectify <rectify@example.org>".into(),
+            server: format!("127.0.0.1:{}", self.port),
+            security: Security::None,
+            user: None,
+            password_file: None,
+            ca_file: None,
+            reply_to: Some("security@example.org".into()),
+            list_id: None,
+            timeout: Some(5),
+        }
+    }
+
+    fn taken(&self) -> Vec<String> {
+        self.mails.lock().unwrap().clone()
+    }
+}
+
+struct Office {
+    _folder: tempfile::TempDir,
+    store: Store,
+    templates: Templates,
+}
+
+impl Office {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::beside(&folder.path().join("rollouts.yml"), "root");
+        Office { _folder: folder, store, templates: Templates::load(None).unwrap() }
+    }
+
+    /// Delivers as a program that was just started would.
+    async fn deliver(&self, settings: &MailSettings, news: &News) -> Vec<Attempt> {
+        let channels = Channels { mail: Some(Mail::new(settings).unwrap()), hook: Hook::new(None).unwrap() };
+        let post = Post { channels: &channels, templates: &self.templates, store: &self.store };
+        let mut journal: Journal = self.store.journal().unwrap();
+        post.deliver(&mut journal, std::slice::from_ref(news), Timestamp::now()).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_mail_has_both_parts_and_the_headers_that_people_sort_by() {
+    let (server, office) = (Server::start(|_| "250 ok"), Office::open());
+    office.deliver(&server.settings(), &news(Purpose::Reminder { days: 7 })).await;
+    let mails = server.taken();
+    assert_eq!(mails.len(), 2, "one for each address");
+    for wanted in [
+        "Message-ID: <abc@example.org>",
+        "In-Reply-To: <first@example.org>",
+        "References: <first@example.org>",
+        "List-Id: <rollouts.example.org>",
+        "Auto-Submitted: auto-generated",
+        "Reply-To: security@example.org",
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ] {
+        assert!(mails[0].contains(wanted), "{wanted} in {}", mails[0]);
+    }
+}
+
+#[tokio::test]
+async fn only_the_address_that_failed_gets_it_again() {
+    let office = Office::open();
+    let picky = Server::start(|line| if line.contains("deputy") { "550 no such user" } else { "250 ok" });
+    let first = office.deliver(&picky.settings(), &news(Purpose::Announcement)).await;
+    assert!(first[0].failed.is_none() && first[1].failed.as_ref().unwrap().contains("no such user"), "{first:?}");
+    let kind = Server::start(|_| "250 ok");
+    let second = office.deliver(&kind.settings(), &news(Purpose::Announcement)).await;
+    assert!(second[0].before && second[1].failed.is_none() && !second[1].before, "{second:?}");
+    assert_eq!((picky.taken().len(), kind.taken().len()), (1, 1));
+    let third = office.deliver(&kind.settings(), &news(Purpose::Announcement)).await;
+    assert!(third.iter().all(|a| a.before), "{third:?}");
+    assert_eq!(office.store.journal().unwrap().records().len(), 4, "announced, delivered, failed, delivered");
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_or_speaks_nonsense_is_said_as_such() {
+    let office = Office::open();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut settings = Server::start(|_| "250 ok").settings();
+    settings.server = format!("127.0.0.1:{gone}");
+    let down = office.deliver(&settings, &news(Purpose::Announcement)).await;
+    assert!(down[0].failed.as_ref().unwrap().contains("refused"), "{down:?}");
+    let nonsense = Server::start(|_| "lorem ipsum");
+    let said = office.deliver(&nonsense.settings(), &news(Purpose::Announcement)).await;
+    assert!(said[0].failed.is_some(), "{said:?}");
+}
+
+#[test]
+fn bad_settings_are_refused_before_anything_is_sent() {
+    let good = Server::start(|_| "250 ok").settings();
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "x\n").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let refused = |change: &dyn Fn(&mut MailSettings)| {
+        let mut settings = good.clone();
+        change(&mut settings);
+        Mail::new(&settings).unwrap_err().to_string()
+    };
+    assert!(refused(&|s| s.from = "nobody".into()).contains("is no address"));
+    assert!(refused(&|s| s.server = "mail.example.org:smtp".into()).contains("is no port"));
+    assert!(refused(&|s| s.user = Some("u".into())).contains("password_file"));
+    let readable = refused(&|s| {
+        s.user = Some("u".into());
+        s.password_file = Some(secret.clone());
+    });
+    assert!(readable.contains("others may read") && readable.contains("chmod 600"), "{readable}");
+    let clear = refused(&|s| {
+        s.server = "mail.example.org".into();
+        s.user = Some("u".into());
+    });
+    assert!(clear.contains("in the clear"), "{clear}");
+}
