@@ -27,6 +27,7 @@ impl Story {
             play: "web servers".into(),
             origin: Origin { file: "site.yml".into(), line: 10 * (id + 1), column: 7 },
             handler: name.starts_with("Reload"),
+            rollout: None,
         });
         let started = RunEvent::Started {
             run: "r1".into(),
