@@ -108,6 +108,8 @@ pub(crate) struct Copy {
     #[serde(default)]
     #[allow(dead_code, reason = "read by the compiler")]
     remote_src: bool,
+    #[allow(dead_code, reason = "read by the compiler")]
+    decrypt: Option<bool>,
     #[allow(dead_code, reason = "only its presence is tested")]
     _files: Option<Value>,
 }

@@ -109,3 +109,13 @@ fn what_an_encrypted_template_reads_travels_with_it() {
     assert_eq!(plan.inventory_vars.get("http_port"), Some(&Value::from(80)));
     assert_eq!(plan.secrets.into_iter().collect::<Vec<_>>(), ["pg://app:p4ss@db:{{ http_port }}"]);
 }
+
+#[test]
+fn an_encrypted_source_is_placed_as_it_is_where_the_task_says_so() {
+    let text = "- hosts: web1\n  tasks:\n    - copy: {src: key.pem, dest: /k, decrypt: no}\n";
+    let sealed = file("-----BEGIN KEY-----\nabcdefgh\n");
+    let plan = inline("vault_as_it_is", text, &[("key.pem", &sealed)]).compile("web1", options()).plan;
+    let [entry] = plan.tasks[0].files["key.pem"].as_slice() else { panic!("one file") };
+    assert!(!entry.secret);
+    assert_eq!(entry.sha256.as_deref(), Some(sha256(sealed.as_bytes()).as_str()));
+}
