@@ -337,8 +337,6 @@ pub(crate) struct Facts {
     pub(crate) hosts: Hosts,
     #[command(flatten)]
     pub(crate) connection: Connection,
-    #[command(flatten)]
-    pub(crate) verbosity: Verbosity,
     /// Only facts whose name matches, with or without `ansible_`: `distribution*`, `default_ipv4`; can be given several times
     #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Output")]
     pub(crate) filter: Vec<String>,

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let mut found = Diagnostics::new();
     let mut options = chosen(Mode::Check, &args.connection, &project);
     // Results come with verbose runs only, and here they are all there is.
-    options.options = PlanOptions { verbose: args.verbosity.verbose.max(1), ..PlanOptions::default() };
+    options.options = PlanOptions { verbose: 1, ..PlanOptions::default() };
     let compiler = Compiler::new(&project.playbook, &project.inventory, options, &mut found);
     if found.has_errors() {
         return Err(project.expected(&found).into());
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let reach = Reach::new(args.connection.clone(), passwords, &project, screen.clone())?;
     let display = Options {
         output: Output::Nothing,
-        verbose: args.verbosity.verbose,
+        verbose: 0,
         diff: false,
         inventory: args.hosts.chosen(),
         screen,

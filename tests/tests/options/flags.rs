@@ -113,7 +113,6 @@ pub(crate) const OTHERS: &[Case] = &[
         "-e {ansible_timeout:} -T 1",
         Has("within 1 s"),
     ),
-    case("facts --verbose", "FACTS", "-v", Has("Collect facts")),
     case("modules MODULE", "modules", "copy", Has("# copy")),
     case("completion SHELL", "completion", "bash", Has("complete -F")),
     case("rectify --version", "", "--version", Has("rectify 0")),
