@@ -8,10 +8,10 @@ use std::{
 
 use anyhow::Context;
 use rectify_core::{
-    compile::Compiled,
+    compile::{Blob, Compiled},
     event::{Failure, RunEvent, RunState},
     plan::Mode,
-    playbook::{self, Files},
+    playbook::Files,
 };
 use rectify_remote::run::{BlobSource, Order};
 
@@ -86,22 +86,19 @@ fn job(shared: &Arc<(Project, Reach)>, compiled: Compiled) -> Job {
         let (project, reach) = &*shared;
         let (way, start) = reach.host(&project.inventory, &compiled.plan.host, &compiled.access)?;
         let blobs = compiled.blobs;
-        let order =
-            Order::new(compiled.plan, |sha256| blobs.get(sha256).map(|blob| source(project, sha256, &blob.path)))
-                .map_err(|e| Failure::from_error(&e))?;
+        let order = Order::new(compiled.plan, |sha256| blobs.get(sha256).map(|blob| source(project, blob)))
+            .map_err(|e| Failure::from_error(&e))?;
         Ok(Prepared { way, start, order, notes: reach.notes() })
     });
     Job { host, prepare }
 }
 
 /// Where a content comes from: its file, or, if that is encrypted, what the keyring makes of it.
-fn source(project: &Project, sha256: &str, path: &std::path::Path) -> BlobSource {
+fn source(project: &Project, blob: &Blob) -> BlobSource {
     let plain = || {
-        let disk = Disk::new(project.keyring.clone());
-        let content = if disk.is_vaulted(path).ok()? { Files::read(&disk, path).ok()? } else { return None };
-        let plain = project.keyring.open(&content).ok()?.0;
-        // With `decrypt: false` it goes as it is.
-        (playbook::sha256(&plain) == sha256).then_some(plain)
+        let content = Files::read(&Disk::new(project.keyring.clone()), &blob.path).ok()?;
+        project.keyring.open(&content).ok().map(|(plain, _)| plain)
     };
-    plain().map_or_else(|| BlobSource::File(path.to_owned()), BlobSource::Bytes)
+    let opened = blob.sealed.then(plain).flatten();
+    opened.map_or_else(|| BlobSource::File(blob.path.clone()), BlobSource::Bytes)
 }

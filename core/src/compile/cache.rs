@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{edges::Ordered, resources::Resolved};
+use super::{edges::Ordered, job::Blob, resources::Resolved};
 use crate::plan::FileRef;
 
 /// A source on the controller, read once.
@@ -15,8 +15,8 @@ pub(crate) type Source = Result<Arc<SourceFiles>, Arc<str>>;
 /// The entries that a `src` stands for.
 pub(crate) struct SourceFiles {
     pub(crate) entries: Vec<FileRef>,
-    /// Hash, path and size of each content.
-    pub(crate) blobs: Vec<(String, PathBuf, u64)>,
+    /// Each content by its hash.
+    pub(crate) blobs: Vec<(String, Blob)>,
 }
 
 /// Results by what they depend on; shared between threads.

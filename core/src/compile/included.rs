@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     cache::SourceFiles,
+    job::Blob,
     resources::{Resolved, one_file},
 };
 use crate::{
@@ -28,7 +29,7 @@ pub(super) fn templates(
     let mut secret = false;
     let Arg::Map(args) = &task.proto.args else { return secret };
     let options = template_options(args);
-    let Some((_, first, _)) = found.blobs.first() else { return secret };
+    let Some((_, Blob { path: first, .. })) = found.blobs.first() else { return secret };
     let folder = first.parent().map(Path::to_path_buf).unwrap_or_default();
     let mut open: Vec<PathBuf> = vec![first.clone()];
     while let Some(path) = open.pop() {
@@ -63,7 +64,7 @@ pub(super) fn templates(
                 Some(Ok((entry, blob))) => {
                     secret |= entry.secret;
                     out.templates.insert(name, blob.0.clone());
-                    open.push(blob.1.clone());
+                    open.push(blob.1.path.clone());
                     out.blobs.push(blob);
                 }
                 Some(Err(words)) => out.problems.push(problem("missing-file", words)),

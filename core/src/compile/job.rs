@@ -70,8 +70,10 @@ impl CompileOptions {
 pub struct Blob {
     /// Where it is read from.
     pub path: PathBuf,
-    /// Bytes.
+    /// Bytes, decrypted.
     pub size: u64,
+    /// Whether the file is encrypted and the content is what the keyring makes of it.
+    pub sealed: bool,
 }
 
 /// How a host is reached, as far as the playbook has a say. The inventory's connection variables and the command line come on top.

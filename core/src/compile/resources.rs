@@ -9,6 +9,7 @@ use super::{
     cache::{Cache, SourceFiles, lock},
     included,
     includes::with_found,
+    job::Blob,
     render::Static,
 };
 use crate::{
@@ -29,7 +30,7 @@ pub(crate) struct Resolved {
     pub(crate) files: BTreeMap<String, Vec<FileRef>>,
     /// Templates that those of the files include, by name.
     pub(crate) templates: BTreeMap<String, String>,
-    pub(crate) blobs: Vec<(String, PathBuf, u64)>,
+    pub(crate) blobs: Vec<(String, Blob)>,
     pub(crate) problems: Vec<Diagnostic>,
     /// What template files read whose names were not known when the playbook was read.
     pub(crate) uses: Vec<Use>,
@@ -235,7 +236,7 @@ fn is_template(playbook: &Playbook, task: &TaskDef) -> bool {
 
 /// Checks a template that was not known when the playbook was read; what it reads is added to what the task reads.
 fn rendered_name(playbook: &Playbook, task: &TaskDef, found: &SourceFiles, span: Span, out: &mut Resolved) {
-    let Some((_, path, _)) = found.blobs.first() else { return };
+    let Some((_, Blob { path, .. })) = found.blobs.first() else { return };
     let content = playbook.files.read(path).ok().and_then(|c| vault::plain(playbook.files.keyring(), c).ok());
     let Some(text) = content.and_then(|(c, _)| String::from_utf8(c).ok()) else {
         let problem = Diagnostic::error("encoding", format!("the template `{}` is not UTF-8 text", path.display()));
@@ -281,7 +282,7 @@ fn source(
     result
 }
 
-type Placed = (FileRef, (String, PathBuf, u64));
+type Placed = (FileRef, (String, Blob));
 
 pub(super) fn one_file(
     playbook: &Playbook,
@@ -292,8 +293,8 @@ pub(super) fn one_file(
 ) -> Result<Placed, String> {
     let files = &playbook.files;
     let unreadable = |e: std::io::Error| format!("cannot read `{}`: {e}", path.display());
-    let secret = decrypt && files.is_vaulted(path).map_err(unreadable)?;
-    let (sha256, size) = if secret {
+    let sealed = decrypt && files.is_vaulted(path).map_err(unreadable)?;
+    let (sha256, size) = if sealed {
         let content = files.read(path).map_err(unreadable)?;
         let (plain, _) =
             vault::plain(files.keyring(), content).map_err(|why| format!("cannot open `{}`: {why}", path.display()))?;
@@ -304,8 +305,8 @@ pub(super) fn one_file(
     } else {
         files.digest(path).map_err(unreadable)?
     };
-    let entry = FileRef { below, sha256: Some(sha256.clone()), mode, secret };
-    Ok((entry, (sha256, path.to_path_buf(), size)))
+    let entry = FileRef { below, sha256: Some(sha256.clone()), mode, secret: sealed };
+    Ok((entry, (sha256, Blob { path: path.to_path_buf(), size, sealed })))
 }
 
 fn folder(playbook: &Playbook, root: &std::path::Path, mode: u32, decrypt: bool) -> Result<SourceFiles, String> {

@@ -203,9 +203,9 @@ impl Building<'_, '_> {
             out.place = task.place.map(place);
             out.files = resolved[at].files.clone();
             out.templates = resolved[at].templates.clone();
-            for (hash, path, size) in &resolved[at].blobs {
-                self.plan.blobs.insert(hash.clone(), *size);
-                self.blobs.insert(hash.clone(), Blob { path: path.clone(), size: *size });
+            for (hash, blob) in &resolved[at].blobs {
+                self.plan.blobs.insert(hash.clone(), blob.size);
+                self.blobs.insert(hash.clone(), blob.clone());
             }
             let before = ordered.before.get(at).into_iter().flatten();
             out.needs = before.filter_map(|(on, why)| ids[*on].map(|on| Edge { on, why: why.clone() })).collect();
