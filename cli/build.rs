@@ -7,6 +7,7 @@
 //! | variable | what it does |
 //! | --- | --- |
 //! | `RECTIFY_HELPER_TARGETS` | further targets to build a helper for, separated by commas; their linkers must be set up |
+//! | `RECTIFY_HELPER_PROFILE` | `helper`: a helper as it travels, also in a program that is built for development |
 //! | `RECTIFY_HELPERS` | helpers that are built already: `ARCH=PATH`, separated by commas; `ARCH` as `uname -m` says |
 
 use std::{
@@ -61,7 +62,7 @@ fn main() -> Result<()> {
     for path in ["core/src", "core/Cargo.toml", "modules/src", "modules/Cargo.toml", "Cargo.toml", "Cargo.lock"] {
         println!("cargo:rerun-if-changed={}", root.join(path).display());
     }
-    for name in ["RECTIFY_HELPER_TARGETS", "RECTIFY_HELPERS"] {
+    for name in ["RECTIFY_HELPER_TARGETS", "RECTIFY_HELPER_PROFILE", "RECTIFY_HELPERS"] {
         println!("cargo:rerun-if-env-changed={name}");
     }
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -109,8 +110,13 @@ fn static_target(arch: &str) -> String {
     if installed { musl } else { format!("{arch}-unknown-linux-gnu") }
 }
 
+/// Whether the helpers are as small as they get. Building one takes minutes.
+fn travels() -> Result<bool> {
+    Ok(env::var("PROFILE")? == "release" || env::var("RECTIFY_HELPER_PROFILE").is_ok_and(|profile| profile == "helper"))
+}
+
 fn build(root: &Path, out: &Path, target: &str) -> Result<PathBuf> {
-    let profile = if env::var("PROFILE")? == "release" { "helper" } else { "helper-dev" };
+    let profile = if travels()? { "helper" } else { "helper-dev" };
     // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out: the helper's folder stands beside the profiles.
     let folder = out.ancestors().nth(4).ok_or("OUT_DIR is not where cargo puts it")?.join("helper");
     let status = Command::new(env::var("CARGO")?)
@@ -190,7 +196,7 @@ fn embed(arch: &str, file: &Path, out: &Path) -> Result<String> {
     let bytes = fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
     let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     let packed = out.join(format!("rectify-host-{arch}.gz"));
-    let level = if env::var("PROFILE")? == "release" { Compression::best() } else { Compression::fast() };
+    let level = if travels()? { Compression::best() } else { Compression::fast() };
     let mut gz = GzEncoder::new(Vec::new(), level);
     gz.write_all(&bytes)?;
     fs::write(&packed, gz.finish()?)?;

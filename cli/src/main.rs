@@ -8,6 +8,7 @@ mod display;
 mod exit;
 mod files;
 mod helpers;
+mod hidden;
 mod project;
 mod run;
 mod theme;

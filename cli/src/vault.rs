@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use rectify_core::vault::{DEFAULT_LABEL, Keyring, Password, is_vaulted};
 
-use crate::{config::Config, exit::Expected};
+use crate::{config::Config, exit::Expected, hidden};
 
 /// Which vault passwords.
 #[derive(Debug, Clone, Default, Args)]
@@ -145,7 +145,7 @@ fn password(label: &str, source: &Source, new: bool, known: &[Password]) -> Resu
 fn ask(label: &str, new: bool) -> Result<Vec<u8>, Expected> {
     let id = if label == DEFAULT_LABEL { String::new() } else { format!(" ({label})") };
     let ask = |prompt: String| {
-        rpassword::prompt_password(prompt).map_err(|e| {
+        hidden::ask(&prompt).map_err(|e| {
             let hint = if std::io::stderr().is_terminal() { "" } else { "; give it with --vault-password-file" };
             Expected::usage(format!("asking for the vault password{id}: {e}{hint}"))
         })

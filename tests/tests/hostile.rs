@@ -247,7 +247,7 @@ fn names_that_are_no_names_are_taken_as_they_are_and_shown_safely() {
 fn links_that_others_planted_lead_root_nowhere() {
     let lease = pool::debian().unwrap();
     let host = lease.host();
-    host.sh("mkdir -m 1777 /srv/drop; echo old >/etc/victim; chmod 600 /etc/victim").unwrap();
+    host.sh("mkdir -m 1777 /srv/drop; echo old >/etc/victim; chmod 600 /etc/victim; touch -d @0 /etc/victim").unwrap();
     host.sh("for d in /srv/drop /home/nosudo; do cd $d; for n in copy template lineinfile blockinfile replace ini_file mode owner touch; do runuser -u nosudo -- ln -s /etc/victim $n; done; runuser -u nosudo -- ln -s /etc folder; done").unwrap();
     let held = law::hold(&lease, &[&playbook("planted.yml")]).unwrap();
     let failed = failures(&held.apply, host.name());

@@ -8,7 +8,7 @@ use rectify_remote::{
 };
 
 use super::reach::Passwords;
-use crate::{args::Connection, display::Screen, exit::Expected};
+use crate::{args::Connection, display::Screen, exit::Expected, hidden};
 
 /// Asks for the passwords that the command line says are to be asked for.
 ///
@@ -19,7 +19,7 @@ pub(crate) fn passwords(options: &Connection) -> Result<Passwords, Expected> {
         if !wanted {
             return Ok(None);
         }
-        let text = rpassword::prompt_password(prompt)
+        let text = hidden::ask(prompt)
             .map_err(|e| Expected::usage(format!("asking for a password: {e} (is there a terminal?)")))?;
         Ok(Some(Secret::new(text)))
     };
@@ -47,7 +47,7 @@ impl Ask for Passphrases {
                 let mut painter = screen.as_ref().and_then(|screen| screen.lock().ok());
                 // What stands there goes, or the question would be painted over.
                 painter.as_mut().map_or(Ok(()), |painter| painter.clear())?;
-                rpassword::prompt_password(prompt)
+                hidden::ask(&prompt)
             });
             let asked = asked.await;
             asked.ok().and_then(Result::ok).filter(|text| !text.is_empty()).map(Secret::new)

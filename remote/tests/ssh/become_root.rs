@@ -14,9 +14,9 @@ const BEFORE: &str = "mount --bind $DIR/passwd /etc/passwd; mount --bind $DIR/sh
     mount --bind $DIR/group /etc/group; mount --bind $DIR/sudoers /etc/sudoers; \
     touch $DIR/empty; for f in /etc/sudoers.d/*; do if [ -f $f ]; then mount --bind $DIR/empty $f; fi; done; \
     if [ -e /etc/doas.conf ]; then mount --bind $DIR/doas.conf /etc/doas.conf; \
-    else mkdir -p $DIR/up $DIR/work; cp $DIR/doas.conf $DIR/up/doas.conf; \
-    mount -t tmpfs none $DIR/work; mkdir $DIR/work/u $DIR/work/w; cp $DIR/doas.conf $DIR/work/u/; chmod 600 $DIR/work/u/doas.conf; \
-    mount -t overlay -o lowerdir=/etc,upperdir=$DIR/work/u,workdir=$DIR/work/w none /etc; \
+    else mkdir -p $DIR/up $DIR/over; cp $DIR/doas.conf $DIR/up/doas.conf; \
+    mount -t tmpfs none $DIR/over; mkdir $DIR/over/u $DIR/over/w; cp $DIR/doas.conf $DIR/over/u/; chmod 600 $DIR/over/u/doas.conf; \
+    mount -t overlay -o lowerdir=/etc,upperdir=$DIR/over/u,workdir=$DIR/over/w none /etc; \
     mount --bind $DIR/passwd /etc/passwd; mount --bind $DIR/shadow /etc/shadow; mount --bind $DIR/group /etc/group; \
     mount --bind $DIR/sudoers /etc/sudoers; fi; ";
 

@@ -18,7 +18,7 @@ use args::{Create, Decrypt, Encrypt, EncryptString, Rekey, Some as Files, What, 
 use crate::{
     config::Config,
     exit::{self, Expected},
-    vault,
+    hidden, vault,
 };
 
 /// Does what the command line asks for.
@@ -194,7 +194,7 @@ fn encrypt_string(args: &EncryptString, config: &Config) -> anyhow::Result<()> {
     }
     let password = chosen(&args.with, config)?;
     if args.prompt {
-        let text = rpassword::prompt_password("Text to encrypt: ")
+        let text = hidden::ask("Text to encrypt: ")
             .map_err(|e| Expected::usage(format!("asking for the text: {e} (is there a terminal?)")))?;
         texts.push((names.next(), text.into_bytes()));
     }
