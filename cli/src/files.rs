@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use rectify_core::{
+    digest,
     inventory::{Files, ScriptOutput},
     playbook::{FileInfo, FileKind},
     vault::{self, Keyring},
@@ -155,6 +156,6 @@ impl rectify_core::playbook::Files for Disk {
                 }
             }
         }
-        Ok((hash.finalize().iter().map(|b| format!("{b:02x}")).collect(), size))
+        Ok((digest::hex(&hash.finalize()), size))
     }
 }

@@ -7,6 +7,7 @@ pub mod arg;
 #[cfg(feature = "controller")]
 pub mod compile;
 pub mod diag;
+pub mod digest;
 pub mod event;
 #[cfg(feature = "controller")]
 pub mod graph;

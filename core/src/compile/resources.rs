@@ -15,9 +15,10 @@ use super::{
 use crate::{
     arg::{Arg, from_arg},
     diag::{Diagnostic, Span},
+    digest::sha256,
     module::{Entity, Instance, Relations},
     plan::{FileRef, Loop},
-    playbook::{FileKind, Playbook, TaskDef, Use, candidates, diagnostic, sha256, template_options},
+    playbook::{FileKind, Playbook, TaskDef, Use, candidates, diagnostic, template_options},
     template::{TextKind, check_syntax, free_variables_of_file},
     vault,
 };

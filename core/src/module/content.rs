@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
-use sha2::{Digest, Sha256};
+
+use crate::digest;
 
 /// A file's content as part of a state: compared by its hash, shown by its lines.
 ///
@@ -23,7 +24,7 @@ impl Content {
     /// Content that is held in memory.
     pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        Content { sha256: hex(&Sha256::digest(&bytes)), size: bytes.len() as u64, bytes: Some(bytes) }
+        Content { sha256: digest::sha256(&bytes), size: bytes.len() as u64, bytes: Some(bytes) }
     }
 
     /// Content that is known only by its hash (lower-case hexadecimal SHA-256) and size, such as a large file.
@@ -99,8 +100,4 @@ impl std::fmt::Display for Owner {
             Owner::Name(name) => f.write_str(name),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

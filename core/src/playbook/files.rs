@@ -5,9 +5,10 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::vault::{self, Keyring};
+use crate::{
+    digest::sha256,
+    vault::{self, Keyring},
+};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +77,6 @@ pub trait Files: Send + Sync {
         let content = self.read(path)?;
         Ok((sha256(&content), content.len() as u64))
     }
-}
-
-/// The lower-case hexadecimal SHA-256 of some bytes.
-pub fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// `path` without `.` and with `..` carried out on the text, so that one file has one name in messages.

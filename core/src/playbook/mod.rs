@@ -37,7 +37,7 @@ mod words;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 pub(crate) use analysis::{candidates, diagnostic, template_options};
-pub use files::{FileInfo, FileKind, Files, sha256};
+pub use files::{FileInfo, FileKind, Files};
 pub(crate) use include_one_of::Include;
 pub use keys::keywords;
 pub use model::{Become, Flag, Order, PlayDef, Playbook, TaskDef};

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::plan::{Plan, ScopeId, Task};
+use crate::{
+    digest::hex,
+    plan::{Plan, ScopeId, Task},
+};
 
 /// A hash of what a setting's tasks say for one host, lower-case hexadecimal; `None` if none of the host's tasks belongs to it.
 ///
@@ -26,7 +29,7 @@ pub fn fingerprint(plan: &Plan, setting: &str, value: Option<&Value>) -> Option<
     let whole = json!({"value": value, "tasks": said, "vars": vars});
     let mut hash = Sha256::new();
     hash.update(canonical(&whole).to_string());
-    Some(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&hash.finalize()[..16]))
 }
 
 fn said(task: &Task) -> Value {

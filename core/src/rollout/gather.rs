@@ -11,6 +11,7 @@ use super::{
     stance::Mode,
 };
 use crate::{
+    digest::hex,
     event::{Event, HostEvent, Outcome, RunEvent, SkipReason, Status, TaskInfo, TaskReport},
     plan::{Mode as RunMode, TaskId},
 };
@@ -144,5 +145,5 @@ fn name(names: &BTreeMap<TaskId, String>, info: &TaskInfo) -> String {
 
 fn digest(changes: &[TaskChange]) -> String {
     let text = serde_json::to_string(changes).expect("invariant: changes have no keys but strings");
-    Sha256::digest(text).iter().take(8).map(|b| format!("{b:02x}")).collect()
+    hex(&Sha256::digest(text)[..8])
 }

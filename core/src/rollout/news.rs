@@ -14,7 +14,7 @@ use super::{
     people::{Contact, Person, owners},
     stance::{Mode, View},
 };
-use crate::event::PropertyChange;
+use crate::{digest::hex, event::PropertyChange};
 
 /// What one task would change on a host, as a check saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -335,7 +335,7 @@ fn message_id(purpose: Purpose, owner: &str, items: &[Item], domain: &str) -> St
             serde_json::json!([purpose, owner, keys]).to_string()
         }
     };
-    let hash: String = Sha256::digest(said).iter().take(16).map(|b| format!("{b:02x}")).collect();
+    let hash = hex(&Sha256::digest(said)[..16]);
     format!("{hash}@{domain}")
 }
 

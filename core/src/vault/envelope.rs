@@ -1,8 +1,7 @@
 //! The text around a ciphertext.
 
-use std::fmt::Write as _;
-
 use super::VaultError;
+use crate::digest::hex;
 
 const HEADER: &str = "$ANSIBLE_VAULT";
 
@@ -65,13 +64,6 @@ impl Envelope {
         }
         out
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 fn unhex(text: &[u8]) -> Result<Vec<u8>, VaultError> {

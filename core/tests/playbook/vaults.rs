@@ -1,6 +1,6 @@
 //! Encrypted values and files on their way into a plan.
 
-use rectify_core::{arg::Arg, playbook::sha256, vault::Password};
+use rectify_core::{arg::Arg, digest::sha256, vault::Password};
 use serde_json::{Value, json};
 
 use crate::{

@@ -4,14 +4,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "the process itself: its arguments and its own file")]
 
-use std::{fmt::Write as _, io::Write as _, process::ExitCode};
+use std::{io::Write as _, process::ExitCode};
 
-use rectify_core::wire::{Hello, PROTOCOL};
+use rectify_core::{
+    digest::sha256,
+    wire::{Hello, PROTOCOL},
+};
 use rectify_modules::{
     REGISTRY,
     helper::{Ended, serve},
 };
-use sha2::{Digest, Sha256};
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
@@ -41,10 +43,7 @@ fn say(line: &str) -> ExitCode {
 /// The hash of the file that runs, for hosts without any program that could tell it.
 fn own_hash() -> String {
     let own = std::fs::read("/proc/self/exe").unwrap_or_default();
-    Sha256::digest(&own).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    sha256(&own)
 }
 
 fn hello() -> Hello {

@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
     if task.module == "include_vars" {
         data.insert("ansible_included_var_files".into(), Value::from(vec![file.clone()]));
         data.insert("ansible_facts".into(), Value::Object(included.clone()));
-        let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+        let mut runtime = run.runtime();
         for (name, value) in included {
             runtime.include(name, Data::from_json(value, Trust::Template), level(task));
         }
@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
 
 /// Which file it is depends on what is not known: neither are the variables of any of them.
 pub(crate) fn unknown(run: &Run<'_>, task: &Task, because: &Because) -> Done {
-    let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+    let mut runtime = run.runtime();
     for name in task.choices.values().flat_map(|vars| vars.keys()) {
         runtime.include(name, vars::unknown(because), level(task));
     }

@@ -197,10 +197,10 @@ fn act(context: &Context<'_>, action: &dyn ErasedAction, pure: bool, host: &dyn 
         Err(error) => return trouble(context, error, &action.relations(), Vec::new()),
     };
     for (name, value) in &facts {
-        run.runtime.lock().expect("no thread panics while it holds the runtime").set(name, vars::plain(value));
+        run.runtime().set(name, vars::plain(value));
     }
     if !host_facts.is_empty() {
-        run.runtime.lock().expect("no thread panics while it holds the runtime").add_facts(host_facts);
+        run.runtime().add_facts(host_facts);
     }
     if verbosity > run.plan.options.verbose {
         messages.clear();
@@ -246,7 +246,7 @@ fn set_facts(context: &Context<'_>, because: &Because) -> Done {
                 Err(Unrendered::Unknown(because)) => vars::unknown(&because),
                 Err(Unrendered::Failed(failure)) => return failed(task, failure),
             };
-            run.runtime.lock().expect("no thread panics while it holds the runtime").set(&name, value);
+            run.runtime().set(&name, value);
         }
     }
     let outcome = Outcome::Skipped { reason: SkipReason::Unknown { because: because.clone() } };
@@ -257,7 +257,7 @@ fn set_facts(context: &Context<'_>, because: &Because) -> Done {
 pub(crate) fn forget_facts(run: &Run<'_>, task: &Task, vars: &Vars, because: &Because) {
     let Arg::Map(map) = &task.args else { return };
     for name in map.keys().filter_map(|key| args::name(run, key, vars).ok()) {
-        run.runtime.lock().expect("no thread panics while it holds the runtime").set(&name, vars::unknown(because));
+        run.runtime().set(&name, vars::unknown(because));
     }
 }
 

@@ -25,7 +25,7 @@ mod transaction;
 mod vars;
 
 use std::sync::{
-    Arc, Mutex,
+    Arc, Mutex, MutexGuard,
     atomic::{AtomicU8, Ordering},
 };
 
@@ -87,6 +87,11 @@ impl Run<'_> {
     /// Whether nothing may be changed.
     pub(crate) fn checks(&self) -> bool {
         self.observes || self.plan.mode == Mode::Check
+    }
+
+    /// What the tasks that are done have left behind.
+    pub(crate) fn runtime(&self) -> MutexGuard<'_, Runtime> {
+        self.runtime.lock().expect("no thread panics while it holds the runtime")
     }
 
     pub(crate) fn task(&self, id: TaskId) -> &rectify_core::plan::Task {

@@ -5,30 +5,27 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rectify_core::{
     event::{HostEvent, Outcome, SkipReason, TaskReport},
-    module::{Because, Extent},
     plan::{Play, Rollout, RolloutMode, RolloutOn, Task, TaskId},
 };
 use serde_json::Map;
 
-use super::{HostRef, Run, Stage, results::Done, schedule::Gone, task, vars::Runtime};
-use crate::host::rehearsal::Rehearsal;
+use super::{CheckStage, Run, Stage, results::Done, schedule::Gone, task, vars::Runtime};
 
 /// The settings that are observed in this run.
 pub(crate) struct Observed<'a> {
     stage: &'a dyn Stage,
-    aside: Mutex<BTreeMap<String, Aside<'a>>>,
+    aside: Mutex<BTreeMap<String, Arc<Aside<'a>>>>,
 }
 
 /// What an observed setting has to itself.
-#[derive(Clone)]
 struct Aside<'a> {
-    rehearsal: Rehearsal<'a>,
-    runtime: std::sync::Arc<Mutex<Runtime>>,
+    stage: CheckStage<'a>,
+    runtime: Mutex<Runtime>,
 }
 
 /// Hands out what an observed setting has to itself. A trait, so that how long the stage lives does not tie [`Run`] down.
@@ -47,24 +44,10 @@ impl Asides for Observed<'_> {
     fn with(&self, setting: &str, task: TaskId, work: &mut dyn FnMut(&dyn Stage, &Mutex<Runtime>)) {
         let aside = {
             let mut all = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
-            let made = || Aside { rehearsal: self.stage.aside(task), runtime: std::sync::Arc::default() };
+            let made = || Arc::new(Aside { stage: CheckStage::new(self.stage.aside(task)), runtime: Mutex::default() });
             all.entry(setting.to_owned()).or_insert_with(made).clone()
         };
-        work(&aside, &aside.runtime);
-    }
-}
-
-impl Stage for Aside<'_> {
-    fn host(&self, task: TaskId, _rehearsed: bool) -> HostRef<'_> {
-        HostRef::Made(Box::new(self.rehearsal.for_task(task)))
-    }
-
-    fn note_unknown(&self, extents: &[Extent], because: Because) {
-        self.rehearsal.note_unknown(extents, because);
-    }
-
-    fn aside(&self, _task: TaskId) -> Rehearsal<'_> {
-        self.rehearsal.clone()
+        work(&aside.stage, &aside.runtime);
     }
 }
 
@@ -101,7 +84,7 @@ fn leave(run: &Run<'_>, task: &Task, rollout: &Rollout) -> Gone {
 fn rehearse(run: &Run<'_>, play: &Play, task: &Task, rollout: &Rollout) -> Gone {
     run.observed.with(&rollout.setting, task.id, &mut |stage, runtime| {
         {
-            let known = run.runtime.lock().expect("no thread panics while it holds the runtime");
+            let known = run.runtime();
             runtime.lock().unwrap_or_else(PoisonError::into_inner).adopt(&known);
         }
         let inner = Run {
@@ -149,7 +132,7 @@ fn as_skipped(event: HostEvent, rollout: &Rollout) -> HostEvent {
 /// Its result outside the rehearsal is that of a skipped task.
 fn register(run: &Run<'_>, task: &Task, done: &Done) {
     if let Some(name) = &task.register {
-        let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+        let mut runtime = run.runtime();
         runtime.set(name, done.result.clone());
     }
 }

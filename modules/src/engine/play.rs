@@ -37,7 +37,7 @@ pub(crate) fn run(run: &Run<'_>, play: &Play, ended: &mut Option<Ended>) {
         handlers::ids(play).for_each(|id| skip(run, id, reason.clone()));
         return;
     }
-    run.runtime.lock().expect("no thread panics while it holds the runtime").begin_play();
+    run.runtime().begin_play();
     if play.gather_facts {
         let host = run.stage.host(play.first, false);
         if let Err(error) = vars::gather(run, &*host) {

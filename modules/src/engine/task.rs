@@ -71,7 +71,7 @@ pub(crate) fn report(run: &Run<'_>, task: &Task, name: &str, mut done: Done, res
 
 /// `ansible_failed_task` and `ansible_failed_result`, for a `rescue`.
 fn tell_failed(run: &Run<'_>, task: Data, result: Data) {
-    let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+    let mut runtime = run.runtime();
     runtime.set("ansible_failed_task", task);
     runtime.set("ansible_failed_result", result);
 }
@@ -120,7 +120,7 @@ fn ignores(run: &Run<'_>, task: &Task, vars: &Vars, result: &Data) -> bool {
 /// Registers, notifies.
 fn settle(run: &Run<'_>, task: &Task, vars: &Vars, done: &Done) {
     if let Some(name) = &task.register {
-        run.runtime.lock().expect("no thread panics while it holds the runtime").set(name, done.result.clone());
+        run.runtime().set(name, done.result.clone());
     }
     let mut topics = Vec::new();
     for topic in &task.notify {

@@ -58,9 +58,12 @@ impl Runtime {
 
     /// What another run has that is not known here.
     pub(crate) fn adopt(&mut self, other: &Runtime) {
-        for (name, value) in &other.made {
-            self.made.entry(name.clone()).or_insert_with(|| value.clone());
+        for (own, others) in [(&mut self.made, &other.made), (&mut self.included, &other.included)] {
+            for (name, value) in others {
+                own.entry(name.clone()).or_insert_with(|| value.clone());
+            }
         }
+        self.of_play.clone_from(&other.of_play);
         if self.facts.is_none() {
             self.facts.clone_from(&other.facts);
             self.gathered = other.gathered;
@@ -85,7 +88,7 @@ pub(crate) fn templates_with(texts: BTreeMap<String, String>, secrets: &Arc<Secr
 
 /// Gathers facts unless that has been done. A failure leaves them empty and is the caller's to report.
 pub(crate) fn gather(run: &Run<'_>, host: &dyn Observe) -> Result<(), rectify_core::module::ModuleError> {
-    let mut runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+    let mut runtime = run.runtime();
     if !runtime.gathered {
         runtime.add_facts(crate::facts::gather(host)?);
         runtime.gathered = true;
@@ -95,7 +98,7 @@ pub(crate) fn gather(run: &Run<'_>, host: &dyn Observe) -> Result<(), rectify_co
 
 /// The variables of a task, loop variables not included.
 pub(crate) fn of_task(run: &Run<'_>, play: &Play, task: &Task) -> Vars {
-    let runtime = run.runtime.lock().expect("no thread panics while it holds the runtime");
+    let runtime = run.runtime();
     let mut vars = Vars::new(&play.defaults).with(&run.plan.inventory_vars);
     if let Some(facts) = &runtime.facts {
         vars = vars

@@ -3,17 +3,14 @@
 //! The helper runs as root wherever tasks of one plan run as different accounts. What such a task makes belongs to its
 //! account, and its commands run as that account; looking is done with the helper's own rights.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::Path;
 
-use indexmap::IndexMap;
 use rectify_core::module::{
-    Command, DirEntry, Effects, Group, GroupChange, HostError, HostResult, Meta, Observe, Operate, Output, PackageDb,
-    PackageRequest, Transaction, Unit, UnitAction, User, UserChange, WriteAttrs,
+    Command, Effects, GroupChange, HostError, HostResult, Observe, Operate, Output, PackageRequest, Transaction,
+    UnitAction, User, UserChange, WriteAttrs,
 };
 
+use super::behind::{look_behind, pass};
 use crate::engine::HostRef;
 
 /// The host that stands behind, and the account that it works for.
@@ -60,35 +57,8 @@ impl<'h> AsUser<'h> {
     }
 }
 
-macro_rules! pass {
-    ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $out:ty;)*) => {
-        $(fn $name(&self $(, $arg: $type)*) -> $out { self.host.$name($($arg),*) })*
-    };
-}
-
 impl Observe for AsUser<'_> {
-    pass! {
-        fn lstat(&self, path: &Path) -> HostResult<Option<Meta>>;
-        fn stat(&self, path: &Path) -> HostResult<Option<Meta>>;
-        fn read(&self, path: &Path, limit: u64) -> HostResult<Option<Arc<[u8]>>>;
-        fn sha256(&self, path: &Path) -> HostResult<Option<String>>;
-        fn read_link(&self, path: &Path) -> HostResult<PathBuf>;
-        fn list(&self, path: &Path, each: &mut dyn FnMut(DirEntry) -> bool) -> HostResult<()>;
-        fn user(&self, name: &str) -> HostResult<Option<User>>;
-        fn user_by_id(&self, uid: u32) -> HostResult<Option<User>>;
-        fn group(&self, name: &str) -> HostResult<Option<Group>>;
-        fn group_by_id(&self, gid: u32) -> HostResult<Option<Group>>;
-        fn users(&self) -> HostResult<Vec<User>>;
-        fn groups(&self) -> HostResult<Vec<Group>>;
-        fn packages(&self) -> HostResult<Arc<PackageDb>>;
-        fn resolve(&self, request: &PackageRequest) -> HostResult<Transaction>;
-        fn candidates(&self, names: &[String]) -> HostResult<IndexMap<String, String>>;
-        fn package_files(&self, name: &str) -> HostResult<Vec<(PathBuf, bool)>>;
-        fn unit(&self, name: &str) -> HostResult<Unit>;
-        fn sysctl(&self, key: &str) -> HostResult<Option<String>>;
-        fn kernel_modules(&self) -> HostResult<IndexMap<String, u32>>;
-        fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>>;
-    }
+    look_behind! {}
 
     fn probe(&self, command: &Command) -> HostResult<Output> {
         self.host.probe(&self.command(command))

@@ -1,6 +1,7 @@
 //! The three hosts behind one contract.
 
 pub mod as_user;
+mod behind;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub(crate) mod kept;

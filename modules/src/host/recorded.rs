@@ -3,17 +3,19 @@
 //! Only files can be: whatever else a module would do is refused before it is done.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use indexmap::IndexMap;
 use rectify_core::module::{
-    Command, DirEntry, Effects, Group, GroupChange, HostError, HostResult, Meta, Observe, Operate, Output, PackageDb,
-    PackageRequest, Transaction, Unit, UnitAction, User, UserChange, WriteAttrs,
+    Command, Effects, GroupChange, HostError, HostResult, Observe, Operate, Output, PackageRequest, Transaction,
+    UnitAction, UserChange, WriteAttrs,
 };
 
-use super::kept::Kept;
+use super::{
+    behind::{look_behind, pass},
+    kept::Kept,
+};
 use crate::engine::HostRef;
 
 /// The host that stands behind, and where what it replaces is kept.
@@ -43,36 +45,11 @@ fn refused<T>(what: &str) -> HostResult<T> {
     Err(HostError::Unsupported(why))
 }
 
-macro_rules! pass {
-    ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $out:ty;)*) => {
-        $(fn $name(&self $(, $arg: $type)*) -> $out { self.host.$name($($arg),*) })*
-    };
-}
-
 impl Observe for Recorded<'_> {
+    look_behind! {}
     pass! {
-        fn lstat(&self, path: &Path) -> HostResult<Option<Meta>>;
-        fn stat(&self, path: &Path) -> HostResult<Option<Meta>>;
-        fn read(&self, path: &Path, limit: u64) -> HostResult<Option<Arc<[u8]>>>;
-        fn sha256(&self, path: &Path) -> HostResult<Option<String>>;
-        fn read_link(&self, path: &Path) -> HostResult<PathBuf>;
-        fn list(&self, path: &Path, each: &mut dyn FnMut(DirEntry) -> bool) -> HostResult<()>;
-        fn user(&self, name: &str) -> HostResult<Option<User>>;
-        fn user_by_id(&self, uid: u32) -> HostResult<Option<User>>;
-        fn group(&self, name: &str) -> HostResult<Option<Group>>;
-        fn group_by_id(&self, gid: u32) -> HostResult<Option<Group>>;
-        fn users(&self) -> HostResult<Vec<User>>;
-        fn groups(&self) -> HostResult<Vec<Group>>;
-        fn packages(&self) -> HostResult<Arc<PackageDb>>;
-        fn resolve(&self, request: &PackageRequest) -> HostResult<Transaction>;
-        fn candidates(&self, names: &[String]) -> HostResult<IndexMap<String, String>>;
-        fn package_files(&self, name: &str) -> HostResult<Vec<(PathBuf, bool)>>;
-        fn unit(&self, name: &str) -> HostResult<Unit>;
-        fn sysctl(&self, key: &str) -> HostResult<Option<String>>;
-        fn kernel_modules(&self) -> HostResult<IndexMap<String, u32>>;
         fn probe(&self, command: &Command) -> HostResult<Output>;
         fn uid(&self) -> u32;
-        fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>>;
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{arg, outcomes, play, task, when};
 
 /// An `include_vars` or `include_tasks` that chooses from these.
-fn choose(id: u32, module: &str, file: &str, choices: &Value, over: &Value) -> Value {
+pub(crate) fn choose(id: u32, module: &str, file: &str, choices: &Value, over: &Value) -> Value {
     let mut task = task(id, module, &json!({ "file": file }), over);
     task["choices"] = choices.clone();
     task

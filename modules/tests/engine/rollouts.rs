@@ -3,6 +3,7 @@
 use rectify_core::event::{Outcome, SkipReason, Status};
 use serde_json::{Value, json};
 
+use crate::includes::choose;
 use crate::support::{outcomes, reports, task, when};
 
 fn of(mode: &str, on: &str) -> Value {
@@ -59,6 +60,19 @@ fn tasks_of_one_observed_setting_see_each_other_and_others_do_not() {
     assert_eq!(would(&all[1].outcome), Some(Status::WouldChange), "{:?}", all[1]);
     assert_eq!(all[2].outcome, Outcome::Unchanged, "{:?}", all[2]);
     assert_eq!(all[4].outcome, Outcome::Unchanged, "{:?}", all[4]);
+}
+
+#[test]
+fn observed_tasks_know_the_variables_of_files() {
+    let choices = json!({ "a.yml": { "x": "hello" } });
+    for play in [false, true] {
+        let mut include = choose(0, "include_vars", "a.yml", &choices, &json!({}));
+        if play {
+            include["args"]["Map"]["play"] = include["args"]["Map"]["file"].clone();
+        }
+        let all = reports(&[include, copy(1, "{{ x }}\n", &of("observe", "enforce"))]);
+        assert_eq!(would(&all[1].outcome), Some(Status::WouldChange), "{all:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rectify_core::digest::hex;
 use russh::keys::ssh_key::PublicKey;
 
 use super::fault::KnownHostsError;
@@ -217,10 +218,6 @@ fn write_new(new: &Path, content: &[u8], like: Option<&Path>) -> std::io::Result
     }
     out.write_all(content)?;
     out.sync_all()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> KnownHostsError + use<'a> {

@@ -1,5 +1,6 @@
 //! Tokens (`%h`), environment variables (`${HOME}`) and `~` in values (`ssh_config(5)`, TOKENS).
 
+use rectify_core::digest::hex;
 use sha1::{Digest as _, Sha1};
 
 use super::env::Env;
@@ -98,7 +99,7 @@ impl Tokens<'_> {
     /// `%C`: the hash of `%l%h%p%r%j`, as OpenSSH has it since 9.7; before, and without a jump host, `%j` is not in it.
     fn hash(&self) -> String {
         let text = format!("{}{}{}{}{}", self.env.hostname, self.hostname, self.port, self.user, self.jump);
-        Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha1::digest(text.as_bytes()))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use rectify_core::rollout::News;
+use rectify_core::{digest::hex, rollout::News};
 use serde::Deserialize;
 use sha2::Sha256;
 
@@ -102,7 +102,7 @@ impl Hook {
 fn signature(secret: &str, at: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("invariant: HMAC takes keys of any length");
     mac.update(format!("{at}.{body}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
+    let hex = hex(&mac.finalize().into_bytes());
     format!("t={at},v1={hex}")
 }
 

@@ -1,6 +1,7 @@
 //! Encodings: base64, digests, JSON, YAML, URLs, passwords.
 
 use super::{flag, flag_or, int_or, random, text_or, yaml_out};
+use crate::digest as digits;
 use crate::template::calls::map_of;
 use crate::template::error::{ErrorKind, R, fail, fail_as};
 use crate::template::eval::{Args, Ev};
@@ -39,7 +40,7 @@ fn only_utf8(ev: &Ev<'_>, encoding: Option<V>) -> R<()> {
 }
 
 fn hex(bytes: &[u8]) -> V {
-    V::str(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>())
+    V::str(digits::hex(bytes))
 }
 
 fn digest(name: &str, text: &str) -> R<V> {
@@ -86,7 +87,7 @@ pub(crate) fn to_uuid(ev: &Ev<'_>, v: V, args: Args) -> R<V> {
     let mut id = sha1::Sha1::digest(&bytes).to_vec();
     id[6] = (id[6] & 0x0f) | 0x50;
     id[8] = (id[8] & 0x3f) | 0x80;
-    let h: String = id[..16].iter().map(|b| format!("{b:02x}")).collect();
+    let h = digits::hex(&id[..16]);
     Ok(V::str(format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])))
 }
 

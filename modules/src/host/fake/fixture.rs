@@ -8,10 +8,13 @@ use std::{
 
 use base64::Engine as _;
 use indexmap::IndexMap;
-use rectify_core::module::{FileKind, Group, Manager, Meta, Owner, Unit, User};
+use rectify_core::{
+    digest,
+    module::{FileKind, Group, Manager, Meta, Owner, Unit, User},
+};
 
 use super::spec::{Account, FullFile, Package, Spec, UnitSpec};
-use crate::host::rehearsal::{hash, walk::Step};
+use crate::host::rehearsal::walk::Step;
 
 /// The modification time of a file that says nothing else, nanoseconds since 1970.
 const MTIME: i64 = 1_600_000_000_000_000_000;
@@ -268,7 +271,7 @@ impl Content {
     pub(super) fn sha256(&self) -> String {
         use sha2::{Digest, Sha256};
         match self {
-            Content::Bytes(bytes) => hash(bytes),
+            Content::Bytes(bytes) => digest::sha256(bytes),
             Content::Zeros(size) => {
                 let (mut sha, block) = (Sha256::new(), vec![0; 1 << 20]);
                 let mut left = *size;
@@ -277,7 +280,7 @@ impl Content {
                     sha.update(&block[..part]);
                     left -= part as u64;
                 }
-                sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
+                digest::hex(&sha.finalize())
             }
             Content::Link(_) | Content::None => String::new(),
         }

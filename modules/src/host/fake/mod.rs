@@ -24,6 +24,7 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rectify_core::{
+    digest,
     module::{Command, HostResult},
     plan::TaskId,
 };
@@ -83,7 +84,7 @@ impl Fake {
     /// Adds a blob, as if it came with the plan; its hash is what [`rectify_core::module::Operate::write_blob`] takes.
     pub fn add_blob(&self, bytes: impl Into<Arc<[u8]>>) -> String {
         let bytes = bytes.into();
-        let sha256 = super::rehearsal::hash(&bytes);
+        let sha256 = digest::sha256(&bytes);
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
         sha256
     }
@@ -96,7 +97,7 @@ impl Fake {
 
 fn find_blob(blobs: &Mutex<Vec<Arc<[u8]>>>, sha256: &str) -> HostResult<Arc<[u8]>> {
     let blobs = blobs.lock().unwrap_or_else(PoisonError::into_inner);
-    blobs.iter().find(|b| super::rehearsal::hash(b) == sha256).cloned().ok_or_else(|| {
+    blobs.iter().find(|b| digest::sha256(b) == sha256).cloned().ok_or_else(|| {
         rectify_core::module::HostError::Unsupported(format!("no file with the hash {sha256} came with the plan"))
     })
 }

@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use rectify_core::module::{HostError, HostResult};
+use rectify_core::{
+    digest::hex,
+    module::{HostError, HostResult},
+};
 use rustix::{
     fs::{self, CWD, MemfdFlags, Mode, OFlags, memfd_create},
     io::Errno,
@@ -16,10 +19,7 @@ use rustix::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    files::{
-        look::hex,
-        replace::{Source, fresh_name},
-    },
+    files::replace::{Source, fresh_name},
     text::{io_about, sanitize},
 };
 

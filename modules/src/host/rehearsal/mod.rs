@@ -52,7 +52,6 @@ use rectify_core::{
 };
 
 #[cfg(feature = "fake")]
-pub(crate) use self::sight::hash;
 pub use self::world::Blobs;
 use self::{
     hand::Hand,

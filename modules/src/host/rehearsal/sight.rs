@@ -6,9 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use rectify_core::module::{Because, DirEntry, FileKind, HostError, HostResult, Meta};
+use rectify_core::{
+    digest,
+    module::{Because, DirEntry, FileKind, HostError, HostResult, Meta},
+};
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
 
 use super::{
     notes::Look,
@@ -168,7 +170,7 @@ impl<'s> Sight<'s> {
     pub(super) fn sha256(&self, path: &Path) -> HostResult<Option<String>> {
         let Some((from, node)) = self.file(path)? else { return Ok(None) };
         match node.inode.map(|id| &self.inode(id).body) {
-            Some(Body::Bytes { bytes, sha256 }) => Ok(Some(sha256.get_or_init(|| hash(bytes)).clone())),
+            Some(Body::Bytes { bytes, sha256 }) => Ok(Some(sha256.get_or_init(|| digest::sha256(bytes)).clone())),
             Some(Body::Blob(sha256)) => Ok(Some(sha256.clone())),
             Some(Body::Base(base)) => self.world.base.sha256(base),
             _ => self.world.base.sha256(&from),
@@ -418,9 +420,4 @@ fn lexical(folder: &Path, target: &Path) -> PathBuf {
         }
     }
     out
-}
-
-/// Lower-case hexadecimal SHA-256.
-pub(crate) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }

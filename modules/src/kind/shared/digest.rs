@@ -1,6 +1,7 @@
 //! Checksums other than the SHA-256 that a host itself offers.
 
 use md5::Md5;
+use rectify_core::digest::hex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha1::Sha1;
@@ -50,10 +51,6 @@ impl Algorithm {
             _ => return None,
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

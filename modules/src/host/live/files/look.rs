@@ -12,7 +12,10 @@ use std::{
     sync::Arc,
 };
 
-use rectify_core::module::{DirEntry, FileKind, HostError, HostResult, Meta};
+use rectify_core::{
+    digest::hex,
+    module::{DirEntry, FileKind, HostError, HostResult, Meta},
+};
 use rustix::{
     fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat},
     io::Errno,
@@ -158,15 +161,6 @@ pub(in super::super) fn sha256(path: &Path) -> HostResult<Option<String>> {
             Err(e) => return Err(std_io("hashing", path, &e)),
         }
     }
-}
-
-/// Lower-case hexadecimal.
-pub(in super::super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
 }
 
 /// Where the link at `path` points.

@@ -16,7 +16,10 @@ use std::{
     path::Path,
 };
 
-use rectify_core::module::{HostError, HostResult, WriteAttrs};
+use rectify_core::{
+    digest::hex,
+    module::{HostError, HostResult, WriteAttrs},
+};
 use rustix::{
     fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat},
     io::Errno,
@@ -25,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     super::text::{io, refuse_as, std_io},
-    look::{hex, noun},
+    look::noun,
     place::{Last, Place, kind, locate},
     xattr,
 };
