@@ -11,6 +11,7 @@ pub mod digest;
 pub mod event;
 #[cfg(feature = "controller")]
 pub mod graph;
+pub mod hold;
 #[cfg(feature = "controller")]
 pub mod inventory;
 pub mod mask;

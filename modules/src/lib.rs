@@ -36,6 +36,7 @@ pub const MODULES: &[&dyn Module] = &[
     &ResourceModule::<kind::ini_file::IniFile>::NEW,
     &ResourceModule::<kind::kernel_module::KernelModule>::NEW,
     &ResourceModule::<kind::lineinfile::LineInFile>::NEW,
+    &ActionModule::<kind::log_count::LogCount>::NEW,
     &ResourceModule::<kind::package::Package>::NEW,
     &ResourceModule::<kind::package_allowlist::PackageAllowlist>::NEW,
     &ActionModule::<kind::package_facts::PackageFacts>::NEW,

@@ -22,6 +22,8 @@ pub(crate) struct Same {
     pub(crate) changes: Vec<PropertyChange>,
     /// The findings.
     pub(crate) findings: Vec<Shown>,
+    /// What enforcing would have blocked, as it reads.
+    pub(crate) blocked: Option<String>,
     /// The messages.
     pub(crate) messages: Vec<String>,
     /// The result, as YAML, if it was sent.
@@ -107,6 +109,7 @@ impl Groups {
                 _ => report.changes.clone(),
             },
             findings: report.findings.iter().map(shown).collect(),
+            blocked: report.blocked.as_ref().map(ToString::to_string),
             messages: report.messages.clone(),
             result: report.result.as_ref().and_then(result),
         };

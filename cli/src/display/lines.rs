@@ -44,6 +44,9 @@ impl Lines {
             RunEvent::HostFinished { host } => {
                 state.hosts.get(host).map(|known| format!("{}: done: {}", line(host), self.counts(known)))
             }
+            RunEvent::Host { host, what: HostEvent::Held { hold } } => {
+                Some(format!("{}: {}", line(host), self.theme.paint(Meaning::Unsure, line(&hold.to_string()))))
+            }
             RunEvent::Host { host, what: HostEvent::RolledBack { tasks, .. } } => {
                 let word = self.theme.paint(Meaning::Failed, words::status(Status::RolledBack));
                 Some(format!("{}: {word}: what {} had changed is as it was", line(host), count(tasks.len(), "task")))

@@ -11,25 +11,39 @@ use crate::theme::Meaning;
 
 /// Warnings of the run and notices of its hosts, by their words.
 #[derive(Debug, Default)]
-pub(crate) struct Notices(IndexMap<(bool, String), Vec<String>>);
+pub(crate) struct Notices(IndexMap<(Lead, String), Vec<String>>);
+
+/// What a notice begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Lead {
+    Warning,
+    Finding,
+    Note,
+}
 
 impl Notices {
     /// Takes an event in.
     pub(crate) fn take(&mut self, event: &Event, state: &RunState) {
         match &event.what {
-            RunEvent::Warning { host, message } => self.put(true, host.as_deref(), message.clone()),
+            RunEvent::Warning { host, message } => self.put(Lead::Warning, host.as_deref(), message.clone()),
             RunEvent::Host { host, what: HostEvent::Notice { task, message } } => {
                 let known = state.hosts.get(host).map_or(&[][..], |h| &h.tasks);
                 let task = known.iter().find(|t| Some(t.id) == *task);
                 let place = task.map(|t| format!("{}: ", t.origin)).unwrap_or_default();
-                self.put(false, Some(host), format!("{place}{message}"));
+                self.put(Lead::Note, Some(host), format!("{place}{message}"));
+            }
+            RunEvent::Host { host, what: HostEvent::Held { hold } } => {
+                self.put(Lead::Warning, Some(host), format!("{hold}: nothing was changed there"));
+            }
+            RunEvent::Host { host, what: HostEvent::Found { finding } } => {
+                self.put(Lead::Finding, Some(host), format!("{}: {}", finding.subject, finding.message));
             }
             _ => {}
         }
     }
 
-    fn put(&mut self, warning: bool, host: Option<&str>, message: String) {
-        let hosts = self.0.entry((warning, message)).or_default();
+    fn put(&mut self, lead: Lead, host: Option<&str>, message: String) {
+        let hosts = self.0.entry((lead, message)).or_default();
         if let Some(host) = host.filter(|host| !hosts.iter().any(|h| h == host)) {
             hosts.push(host.to_owned());
         }
@@ -37,8 +51,12 @@ impl Notices {
 
     /// Writes all of them.
     pub(crate) fn show(&self, page: &mut Page, state: &RunState) {
-        for ((warning, message), hosts) in &self.0 {
-            let lead = if *warning { meant(Meaning::Unsure, "warning: ") } else { meant(Meaning::Hint, "note: ") };
+        for ((lead, message), hosts) in &self.0 {
+            let lead = match lead {
+                Lead::Warning => meant(Meaning::Unsure, "warning: "),
+                Lead::Finding => meant(Meaning::Finding, "finding: "),
+                Lead::Note => meant(Meaning::Hint, "note: "),
+            };
             let mut hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
             hosts.sort_by_key(|host| state.hosts.get_index_of(*host));
             let about = if hosts.is_empty() { String::new() } else { format!("{}: ", names(&hosts, 5)) };

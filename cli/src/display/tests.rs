@@ -411,3 +411,42 @@ fn what_was_taken_back_and_what_was_rescued_is_told_and_the_second_is_no_failure
     assert!(err.contains("b: rolled back: what 1 task had changed is as it was"), "{err}");
     assert!(out.contains("1 failed") && !out.contains("2 failed"), "{out}");
 }
+
+#[test]
+fn a_host_that_is_held_says_by_whom_and_that_nothing_was_changed() {
+    let hold = rectify_core::hold::Hold {
+        by: "root".into(),
+        until: jiff::Timestamp::from_second(1_800_000_000).unwrap(),
+        reason: "the database\u{1b}[2J moves".into(),
+    };
+    let finding = |message: &str| HostEvent::Found {
+        finding: Finding { severity: Severity::Warning, subject: "/etc/rectify/hold".into(), message: message.into() },
+    };
+    let would = change(Outcome::WouldChange, "/etc/a", vec![("mode", value(Some("0644"), Some("0600")))]);
+    let story = Story::new(Mode::Apply, &["a", "b"], &["Place the site"]).connected("a");
+    let story = story.on("a", HostEvent::Held { hold }).task("a", 0, would);
+    let story = story.put(RunEvent::HostFinished { host: "a".into() }).connected("b");
+    let story = story.on("b", finding("it expired at 2026-11-22T06:00:00Z: remove it")).task("b", 0, unchanged());
+    let (out, err) = story.put(RunEvent::HostFinished { host: "b".into() }).told(options());
+    let until = "2027-01-15T08:00:00Z";
+    for wanted in ["would change", "held: nothing was changed", "1 held", "1 with findings"] {
+        assert!(out.contains(wanted), "{wanted}: {out}");
+    }
+    let said = format!("{out}{err}");
+    assert!(said.contains(&format!("held by root until {until}: the database")) && !said.contains('\u{1b}'), "{said}");
+    assert!(said.contains("finding: b: /etc/rectify/hold: it expired at 2026-11-22T06:00:00Z: remove it"), "{said}");
+}
+
+#[test]
+fn what_would_have_been_blocked_is_told_of_a_task_that_changes_nothing() {
+    let blocked = rectify_core::module::Blocked {
+        over: 30,
+        days: [("2026-11-22".to_owned(), 14)].into(),
+        most: vec![("portal.example".into(), 12)],
+    };
+    let counted = TaskReport { blocked: Some(blocked), ..unchanged() };
+    let story = Story::new(Mode::Check, &["a"], &["Count frames", "Nothing"]).host("a", vec![counted, unchanged()]);
+    let (out, _) = story.told(options());
+    assert!(out.contains("enforcing would have blocked something 14 times in 30 days: 12 × portal.example"), "{out}");
+    assert!(!out.contains("Nothing"), "{out}");
+}

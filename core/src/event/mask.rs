@@ -1,7 +1,11 @@
 //! Events without the secrets in them.
 
 use super::{Diff, Failure, HostEvent, Outcome, PropertyChange, SkipReason, TaskReport};
-use crate::{mask::Masker, module::Finding};
+use crate::{
+    hold::Hold,
+    mask::Masker,
+    module::{Blocked, Finding},
+};
 
 impl HostEvent {
     /// The event with every text masked. Where the engine emits, every event passes this.
@@ -20,6 +24,10 @@ impl HostEvent {
                 HostEvent::TaskFinished { task, report: Box::new(of_report(*report, masker)) }
             }
             wordless @ HostEvent::RolledBack { .. } => wordless,
+            HostEvent::Held { hold: Hold { by, until, reason } } => {
+                HostEvent::Held { hold: Hold { by: masker.apply(&by), until, reason: masker.apply(&reason) } }
+            }
+            HostEvent::Found { finding } => HostEvent::Found { finding: of_finding(finding, masker) },
             HostEvent::Notice { task, message } => HostEvent::Notice { task, message: masker.apply(&message) },
         }
     }
@@ -39,7 +47,8 @@ impl Failure {
 }
 
 fn of_report(report: TaskReport, masker: &Masker) -> TaskReport {
-    let TaskReport { outcome, subject, changes, findings, messages, mut result, ignored, rescued, took } = report;
+    let TaskReport { outcome, subject, changes, findings, blocked, messages, mut result, ignored, rescued, took } =
+        report;
     if let Some(value) = &mut result {
         masker.apply_json(value);
     }
@@ -48,12 +57,19 @@ fn of_report(report: TaskReport, masker: &Masker) -> TaskReport {
         subject: masker.apply(&subject),
         changes: changes.into_iter().map(|change| of_change(change, masker)).collect(),
         findings: findings.into_iter().map(|finding| of_finding(finding, masker)).collect(),
+        blocked: blocked.map(|blocked| of_blocked(blocked, masker)),
         messages: messages.iter().map(|message| masker.apply(message)).collect(),
         result,
         ignored,
         rescued,
         took,
     }
+}
+
+fn of_blocked(blocked: Blocked, masker: &Masker) -> Blocked {
+    let Blocked { over, days, most } = blocked;
+    let days = days.into_iter().map(|(day, n)| (masker.apply(&day), n)).collect();
+    Blocked { over, days, most: most.into_iter().map(|(who, n)| (masker.apply(&who), n)).collect() }
 }
 
 fn of_outcome(outcome: Outcome, masker: &Masker) -> Outcome {
@@ -121,6 +137,7 @@ mod tests {
                     change(Diff::Text { unified: format!("+{SECRET}\n"), added: 1, removed: 0 }),
                 ],
                 findings: vec![Finding { severity: Severity::Info, subject: text(), message: text() }],
+                blocked: Some(Blocked { over: 30, days: [(text(), 1)].into(), most: vec![(text(), 1)] }),
                 messages: vec![text()],
                 result: Some(serde_json::json!({ "k hunter2": [text(), {"stdout_lines": [text()]}] })),
                 ..TaskReport::of(outcome)
@@ -131,6 +148,8 @@ mod tests {
                 HostEvent::ItemFinished { task, item: text(), report: Box::new(report.clone()) },
                 HostEvent::TaskFinished { task, report: Box::new(report.clone()) },
                 HostEvent::Notice { task: None, message: text() },
+                HostEvent::Held { hold: Hold { by: text(), until: jiff::Timestamp::UNIX_EPOCH, reason: text() } },
+                HostEvent::Found { finding: Finding { severity: Severity::Info, subject: text(), message: text() } },
             ] {
                 let before = serde_json::to_string(&event).unwrap();
                 let after = serde_json::to_string(&event.masked(&masker)).unwrap();

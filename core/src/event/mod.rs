@@ -5,6 +5,8 @@
 //! * The first event is [`RunEvent::Started`], the last is [`RunEvent::Finished`]; `seq` rises by one from 0.
 //! * Per host: [`RunEvent::Connecting`], then either [`RunEvent::Unreachable`], or [`RunEvent::Connected`], then host
 //!   events, then [`RunEvent::HostFinished`]; a host that is lost on the way ends with `Unreachable` instead.
+//! * Before its tasks, a host may say once that it is held ([`HostEvent::Held`]), and what was found that no task looked
+//!   for ([`HostEvent::Found`]).
 //! * Per task: one [`HostEvent::TaskStarted`], any number of [`HostEvent::ItemFinished`], one
 //!   [`HostEvent::TaskFinished`]. A task that is skipped has only the last. Every task of a host that ends with
 //!   `HostFinished` finishes exactly once, a handler that was not notified included (skipped, not notified).
@@ -24,7 +26,8 @@ pub use outcome::{Failure, Outcome, SkipReason, Status};
 pub use state::{Counts, HostPhase, HostState, IllegalTransition, RunState};
 
 use crate::{
-    module::Finding,
+    hold::Hold,
+    module::{Blocked, Finding},
     plan::{Mode, Origin, TaskId},
 };
 
@@ -161,6 +164,16 @@ pub enum HostEvent {
         /// The task that failed, or the transaction's own if the validation did.
         because: TaskId,
     },
+    /// The host's operators hold it: nothing is changed, and what follows is what a check would see. Before any task, and only in an apply.
+    Held {
+        /// Who, until when and why.
+        hold: Hold,
+    },
+    /// Something was found that no task looked for, such as a hold that has expired. Before any task.
+    Found {
+        /// What.
+        finding: Finding,
+    },
     /// Something that the operator should know and that stops nothing.
     Notice {
         /// The task that it is about, if it is about one.
@@ -181,6 +194,9 @@ pub struct TaskReport {
     pub changes: Vec<PropertyChange>,
     /// What was found and is not repaired.
     pub findings: Vec<Finding>,
+    /// How often enforcing the task's setting would have blocked something, if that was counted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub blocked: Option<Blocked>,
     /// Lines for the operator (`debug`).
     pub messages: Vec<String>,
     /// The registered result, if the run is verbose; masked for `no_log`.
@@ -204,6 +220,7 @@ impl TaskReport {
             subject: String::new(),
             changes: Vec::new(),
             findings: Vec::new(),
+            blocked: None,
             messages: Vec::new(),
             result: None,
             ignored: false,

@@ -6,7 +6,11 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Failure, HostEvent, Outcome, RunEvent, Status, TaskInfo, TaskReport};
-use crate::plan::{Mode, TaskId};
+use crate::{
+    hold::Hold,
+    module::Finding,
+    plan::{Mode, TaskId},
+};
 
 /// How far a host is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,10 @@ pub struct HostState {
     pub counts: Counts,
     /// How many failures were ignored.
     pub ignored: u64,
+    /// Who holds it, so that nothing is changed there.
+    pub held: Option<Hold>,
+    /// What was found that no task looked for.
+    pub findings: Vec<Finding>,
 }
 
 /// What is known of a run. Live view, replay, recap and exit code all read it.
@@ -167,7 +175,14 @@ impl HostState {
             reports: BTreeMap::new(),
             counts: Counts::default(),
             ignored: 0,
+            held: None,
+            findings: Vec::new(),
         }
+    }
+
+    /// Whether something was found there, by a task or by none.
+    pub fn has_findings(&self) -> bool {
+        !self.findings.is_empty() || self.reports.values().any(|r| !r.findings.is_empty())
     }
 
     /// Whether nothing more will happen there.
@@ -185,7 +200,8 @@ impl HostState {
         let open = |s| self.counts.get(s) > 0;
         open(Status::WouldChange)
             || open(Status::MayChange)
-            || self.reports.values().any(|r| !r.findings.is_empty() || matches!(r.outcome, Outcome::Finding { .. }))
+            || self.has_findings()
+            || self.reports.values().any(|r| matches!(r.outcome, Outcome::Finding { .. }))
     }
 
     fn go(&mut self, from: &HostPhase, to: HostPhase) -> Result<(), String> {
@@ -228,6 +244,19 @@ impl HostState {
                 Err(format!("an item of task {}, which does not run", task.0))
             }
             HostEvent::ItemFinished { .. } | HostEvent::Notice { .. } => Ok(()),
+            HostEvent::Held { .. } | HostEvent::Found { .. }
+                if !self.running.is_empty() || !self.reports.is_empty() =>
+            {
+                Err("what is found before the tasks comes after one of them".into())
+            }
+            HostEvent::Held { hold } => match self.held.replace(hold.clone()) {
+                None => Ok(()),
+                Some(_) => Err("the host is held twice".into()),
+            },
+            HostEvent::Found { finding } => {
+                self.findings.push(finding.clone());
+                Ok(())
+            }
             HostEvent::RolledBack { tasks, because } => self.roll_back(tasks, *because),
             HostEvent::TaskFinished { task, report } => {
                 self.known(*task)?;
@@ -265,5 +294,70 @@ impl HostState {
         } else {
             Err(format!("task {} is not in the plan", task.0))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::Severity;
+
+    fn told(events: Vec<RunEvent>) -> (RunState, Result<(), String>) {
+        let mut state = RunState::default();
+        for (seq, what) in (0..).zip(events) {
+            if let Err(error) = state.apply(&Event { seq, at: 0, what }) {
+                return (state, Err(error.why));
+            }
+        }
+        (state, Ok(()))
+    }
+
+    /// A host with one task, and what it says.
+    fn host(what: Vec<HostEvent>) -> Vec<RunEvent> {
+        let host = || "h".to_owned();
+        let origin = crate::plan::Origin { file: "p".into(), line: 1, column: 1 };
+        let (name, module, play) = ("x".into(), "copy".into(), "p".into());
+        let task = TaskInfo { id: TaskId(0), name, module, role: None, play, origin, handler: false, rollout: None };
+        let (run, version) = ("r".into(), "0".into());
+        let mut events = vec![
+            RunEvent::Started { run, mode: Mode::Apply, playbooks: vec![], hosts: vec![host()], version },
+            RunEvent::Connecting { host: host() },
+            RunEvent::Connected { host: host(), tasks: vec![task] },
+        ];
+        events.extend(what.into_iter().map(|what| RunEvent::Host { host: host(), what }));
+        events
+    }
+
+    fn held() -> HostEvent {
+        HostEvent::Held { hold: Hold { by: "root".into(), until: jiff::Timestamp::MAX, reason: "x".into() } }
+    }
+
+    fn found() -> HostEvent {
+        let finding = Finding { severity: Severity::Warning, subject: "s".into(), message: "m".into() };
+        HostEvent::Found { finding }
+    }
+
+    fn unchanged() -> HostEvent {
+        let report = Box::new(TaskReport::of(Outcome::Skipped { reason: crate::event::SkipReason::Ended }));
+        HostEvent::TaskFinished { task: TaskId(0), report }
+    }
+
+    #[test]
+    fn a_hold_comes_before_the_tasks_and_once() {
+        let (state, legal) = told(host(vec![found(), held(), found(), unchanged()]));
+        assert_eq!((legal, state.hosts["h"].findings.len()), (Ok(()), 2));
+        assert_eq!(state.hosts["h"].held.as_ref().map(|h| h.by.as_str()), Some("root"));
+        for wrong in [vec![held(), held()], vec![unchanged(), held()], vec![unchanged(), found()]] {
+            assert!(told(host(wrong.clone())).1.is_err(), "{wrong:?}");
+        }
+        let started = HostEvent::TaskStarted { task: TaskId(0), name: "x".into() };
+        assert!(told(host(vec![started, held()])).1.is_err());
+    }
+
+    #[test]
+    fn what_no_task_looked_for_is_a_finding_all_the_same() {
+        let (state, _) = told(host(vec![found(), unchanged()]));
+        assert_eq!(state.exit_code(), 2);
+        assert_eq!(told(host(vec![unchanged()])).0.exit_code(), 0);
     }
 }

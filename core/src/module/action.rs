@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Finding, ModuleError, Operate, Relations};
+use super::{Blocked, Finding, ModuleError, Operate, Relations};
 
 /// An expression of the playbook and what it came to.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -56,6 +56,8 @@ pub struct Report {
     pub verbosity: u8,
     /// What it found.
     pub findings: Vec<Finding>,
+    /// How often enforcing the task's setting would have blocked something, if it counted that.
+    pub blocked: Option<Blocked>,
 }
 
 impl Report {
@@ -69,6 +71,7 @@ impl Report {
             messages: Vec::new(),
             verbosity: 0,
             findings: Vec::new(),
+            blocked: None,
         }
     }
 

@@ -13,6 +13,7 @@
 //! touches the operating system except through the host that it is handed.
 
 mod action;
+mod blocked;
 mod content;
 mod erased;
 mod error;
@@ -24,6 +25,7 @@ mod resource;
 mod units;
 
 pub use action::{Action, Declared, Evaluated, Ran, Report};
+pub use blocked::Blocked;
 pub use content::{Content, Owner};
 pub use erased::{Action as ErasedAction, Instance, Resource as ErasedResource, Seen};
 pub use error::{Because, HostError, HostResult, ModuleError};

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::journal::BrokenLine;
+use crate::module::Blocked;
+
+/// The most days and names that are kept of what a host counted: it is not trusted to be brief.
+const MOST: (usize, usize) = (400, 10);
 
 /// What one run saw of one setting on one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,9 +23,38 @@ pub struct HostLook {
     /// Whether a task of the setting failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
-    /// How often enforcing would have blocked something, where observing counts that, since the look before.
+    /// How often enforcing would have blocked something, where observing counts that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blocked: Option<u64>,
+    pub blocked: Option<Counted>,
+}
+
+/// How often enforcing a setting would have blocked something on a host, as one look counted it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// How often on each day, as the host dates them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub days: BTreeMap<Date, u64>,
+    /// What most of it came from, the most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub most: Vec<(String, u64)>,
+}
+
+impl Counted {
+    /// Takes what one task counted; the tasks of a setting add up. What is no day is left out.
+    pub fn take(&mut self, blocked: &Blocked) {
+        let days = blocked.days.iter().filter_map(|(day, n)| Some((day.parse::<Date>().ok()?, *n)));
+        for (day, n) in days {
+            let sum = self.days.entry(day).or_default();
+            *sum = sum.saturating_add(n);
+        }
+        while self.days.len() > MOST.0 {
+            self.days.pop_first();
+        }
+        let short = |who: &str| who.chars().take(200).collect::<String>();
+        self.most.extend(blocked.most.iter().map(|(who, n)| (short(who), *n)));
+        self.most.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        self.most.truncate(MOST.1);
+    }
 }
 
 /// What one run saw of one setting: a line of the evidence file.
@@ -54,8 +87,14 @@ pub struct HostEvidence {
     pub times: u32,
     /// The last apply that enforced it, and whether it failed.
     pub applied: Option<(Timestamp, bool)>,
-    /// What was counted as blocked, by look.
-    pub blocked: Vec<(Timestamp, u64)>,
+    /// The first of the looks, up to the last one, that all saw nothing to change.
+    pub calm: Option<Timestamp>,
+    /// When something first counted what enforcing would block.
+    pub counts_since: Option<Timestamp>,
+    /// When something last counted what enforcing would block.
+    pub counted: Option<Timestamp>,
+    /// What was counted, by day: the most that any look saw of a day, because logs go and days do not.
+    pub blocked: BTreeMap<Date, u64>,
 }
 
 /// What is known, by setting and host, of the present revisions.
@@ -93,18 +132,29 @@ impl Evidence {
                 since: None,
                 times: 0,
                 applied: None,
-                blocked: Vec::new(),
+                calm: None,
+                counts_since: None,
+                counted: None,
+                blocked: BTreeMap::new(),
             });
             known.last = look.at;
             known.seen = seen.clone();
             // What an apply changed is as declared afterwards.
             let open = seen.change.is_some() && !(look.apply && seen.enforced && !seen.failed);
             known.since = open.then(|| known.since.unwrap_or(look.at));
+            known.calm = (!open && !seen.failed).then(|| known.calm.unwrap_or(look.at));
             known.times = if open { known.times + 1 } else { 0 };
             if look.apply && seen.enforced {
                 known.applied = Some((look.at, seen.failed));
             }
-            known.blocked.extend(seen.blocked.map(|n| (look.at, n)));
+            if let Some(counted) = &seen.blocked {
+                known.counts_since.get_or_insert(look.at);
+                known.counted = Some(look.at);
+                for (day, n) in &counted.days {
+                    let most = known.blocked.entry(*day).or_default();
+                    *most = (*most).max(*n);
+                }
+            }
         }
     }
 
@@ -122,9 +172,19 @@ impl Evidence {
         hosts: impl IntoIterator<Item = &'a str>,
         now: Timestamp,
     ) -> Option<u64> {
-        let from = now.checked_sub(SignedDuration::from_hours(30 * 24)).unwrap_or(Timestamp::MIN);
-        let counts = hosts.into_iter().filter_map(|h| self.host(setting, revision, h)).flat_map(|e| &e.blocked);
-        counts.filter(|(at, _)| *at >= from && *at <= now).map(|(_, n)| *n).reduce(u64::saturating_add)
+        let known = hosts.into_iter().filter_map(|h| self.host(setting, revision, h)).filter(|e| e.counted.is_some());
+        known.map(|e| e.blocked_within(now)).reduce(u64::saturating_add)
+    }
+}
+
+impl HostEvidence {
+    /// How often observing saw something that enforcing would have blocked, in the 30 days before `now`.
+    pub fn blocked_within(&self, now: Timestamp) -> u64 {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let from = today.checked_sub(30.days()).unwrap_or(Date::MIN);
+        // A host's day may have begun before ours.
+        let to = today.checked_add(1.day()).unwrap_or(Date::MAX);
+        self.blocked.range(from..=to).fold(0, |sum, (_, n)| sum.saturating_add(*n))
     }
 }
 

@@ -7,19 +7,21 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     digest::hex,
-    plan::{Plan, ScopeId, Task},
+    plan::{Plan, RolloutOn, ScopeId, Task},
 };
 
 /// A hash of what a setting's tasks say for one host, lower-case hexadecimal; `None` if none of the host's tasks belongs to it.
 ///
 /// It covers module, arguments, conditions, loops, files and the variables within reach of the tasks' templates, and the value of the
-/// setting's revision. It does not cover names, tags, comments, or where a task stands.
+/// setting's revision. It does not cover names, tags, comments, where a task stands, or the tasks that only measure (`on: observe`): these
+/// change nothing that anybody was told of.
 pub fn fingerprint(plan: &Plan, setting: &str, value: Option<&Value>) -> Option<String> {
-    let tasks: Vec<&Task> =
+    let mut tasks: Vec<&Task> =
         plan.tasks.iter().filter(|t| t.rollout.as_ref().is_some_and(|r| r.setting == setting)).collect();
     if tasks.is_empty() {
         return None;
     }
+    tasks.retain(|t| t.rollout.as_ref().is_some_and(|r| r.on != RolloutOn::Observe));
     let said: Vec<Value> = tasks.iter().map(|task| said(task)).collect();
     let mut reads = BTreeSet::new();
     for text in &said {

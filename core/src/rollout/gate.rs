@@ -83,6 +83,13 @@ pub enum Missing {
         /// The hosts.
         hosts: Vec<String>,
     },
+    /// Nothing has counted lately what enforcing would block, although there is a limit for it.
+    NotCounted {
+        /// The hosts.
+        hosts: Vec<String>,
+        /// How old a count may be, days.
+        days: u16,
+    },
     /// Observing saw too much that enforcing would block.
     WouldBlock {
         /// How often in 30 days.
@@ -226,15 +233,25 @@ impl Judge<'_> {
             if beyond(change, self.subjects.len(), limits.would_change) {
                 missing.push(Missing::TooMany { change, of: self.subjects.len(), limit: limits.would_change });
             }
-            let hosts = self.subjects.keys().map(String::as_str);
-            let times = self.evidence.blocked(&setting.id, setting.revision.number, hosts, self.view.now);
-            if let (Some(times), Some(limit)) = (times, limits.blocked)
-                && times > limit
-            {
-                missing.push(Missing::WouldBlock { times, limit });
-            }
+            missing.extend(limits.blocked.into_iter().flat_map(|limit| self.blocked(limit, from)));
         }
         missing
+    }
+
+    /// Whether observing saw little enough that enforcing would block, and saw anything at all since `from`.
+    fn blocked(&self, limit: u64, from: Timestamp) -> Vec<Missing> {
+        let (setting, days) = (self.setting, self.setting.limits.evidence_age);
+        let counts = |host: &str| {
+            let known = self.evidence.host(&setting.id, setting.revision.number, host);
+            // Where it is enforced already, or would change nothing, there is nothing left to be blocked.
+            known.is_some_and(|e| e.seen.enforced || e.counted.is_some_and(|at| at >= from))
+        };
+        let blind = |host: &&String| self.would_change(host) && !counts(host);
+        let hosts: Vec<String> = self.subjects.keys().filter(blind).cloned().collect();
+        let missing = (!hosts.is_empty()).then_some(Missing::NotCounted { hosts, days });
+        let all = self.subjects.keys().map(String::as_str);
+        let times = self.evidence.blocked(&setting.id, setting.revision.number, all, self.view.now).unwrap_or(0);
+        missing.into_iter().chain((times > limit).then_some(Missing::WouldBlock { times, limit })).collect()
     }
 
     /// How the hosts fared on which it is enforced since the last step.
@@ -305,6 +322,13 @@ impl fmt::Display for Missing {
             }
             Missing::NotApplied { hosts } => {
                 write!(f, "not applied yet since the last step: {} (run an apply)", hosts.join(", "))
+            }
+            Missing::NotCounted { hosts, days } => {
+                write!(
+                    f,
+                    "nothing has counted in the last {days} days what it would block: {} (its tasks `on: observe` do)",
+                    hosts.join(", ")
+                )
             }
             Missing::WouldBlock { times, limit } => {
                 write!(f, "enforcing would have blocked {times} times in 30 days, {limit} are allowed")

@@ -1,6 +1,6 @@
 //! From the events of a run to what it saw of the settings: evidence, and the changes that owners are told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -13,7 +13,8 @@ use super::{
 use crate::{
     digest::hex,
     event::{Event, HostEvent, Outcome, RunEvent, SkipReason, Status, TaskInfo, TaskReport},
-    plan::{Mode as RunMode, TaskId},
+    module::Finding,
+    plan::{Mode as RunMode, RolloutOn, TaskId},
 };
 
 /// A fold over the events of a run.
@@ -24,12 +25,20 @@ pub struct Gather {
     hosts: BTreeMap<String, Host>,
 }
 
+/// The module that finds skips that nobody documented.
+const SKIPS: &str = "apache_skips";
+
 #[derive(Debug, Default)]
 struct Host {
     tasks: BTreeMap<TaskId, TaskInfo>,
     names: BTreeMap<TaskId, String>,
     looks: BTreeMap<String, HostLook>,
     changes: BTreeMap<String, Vec<TaskChange>>,
+    /// The tasks that look for skips, and what they found.
+    skipping: BTreeSet<TaskId>,
+    skips: Vec<Finding>,
+    /// Whether its operators held it: nothing was enforced there, whatever the run was for.
+    held: bool,
     /// Whether the host was lost on the way: what it had not come to was not looked at.
     lost: bool,
 }
@@ -45,6 +54,7 @@ impl Gather {
             RunEvent::Connected { host, tasks } => {
                 let of_settings = tasks.iter().filter(|t| t.rollout.is_some());
                 let entry = self.hosts.entry(host.clone()).or_default();
+                entry.skipping = tasks.iter().filter(|t| t.module == SKIPS).map(|t| t.id).collect();
                 entry.tasks = of_settings.map(|t| (t.id, t.clone())).collect();
             }
             RunEvent::Unreachable { host, .. } => self.hosts.entry(host.clone()).or_default().lost = true,
@@ -89,6 +99,12 @@ impl Gather {
         seen
     }
 
+    /// The skips that hosts have and nobody documented, by host; a host that was looked at and has none is not here.
+    pub fn skips(&self) -> BTreeMap<String, Vec<Finding>> {
+        let found = self.hosts.iter().filter(|(_, h)| !h.skips.is_empty());
+        found.map(|(name, host)| (name.clone(), host.skips.clone())).collect()
+    }
+
     /// The hosts that were lost or never reached.
     pub fn unreachable(&self) -> Vec<&str> {
         self.hosts.iter().filter(|(_, h)| h.lost).map(|(name, _)| name.as_str()).collect()
@@ -102,14 +118,20 @@ impl Host {
                 self.names.insert(*task, name.clone());
             }
             HostEvent::ItemFinished { task, report, .. } => self.report(*task, report, true),
-            HostEvent::TaskFinished { task, report } => self.report(*task, report, false),
+            HostEvent::TaskFinished { task, report } => {
+                if self.skipping.contains(task) {
+                    self.skips.extend(report.findings.iter().cloned());
+                }
+                self.report(*task, report, false);
+            }
             // What was taken back did not hold.
             HostEvent::RolledBack { tasks, .. } => {
                 for rollout in tasks.iter().filter_map(|id| self.tasks.get(id)?.rollout.as_ref()) {
                     self.looks.entry(rollout.setting.clone()).or_default().failed = true;
                 }
             }
-            HostEvent::Notice { .. } => {}
+            HostEvent::Held { .. } => self.held = true,
+            HostEvent::Found { .. } | HostEvent::Notice { .. } => {}
         }
     }
 
@@ -122,7 +144,14 @@ impl Host {
             outcome => Some(outcome.status()),
         };
         let look = self.looks.entry(rollout.setting.clone()).or_default();
-        look.enforced |= rollout.mode == Mode::Enforce;
+        look.enforced |= rollout.mode == Mode::Enforce && !self.held;
+        if let Some(blocked) = &report.blocked {
+            look.blocked.get_or_insert_default().take(blocked);
+        }
+        // What measures is not what is measured.
+        if rollout.on == RolloutOn::Observe {
+            return;
+        }
         look.failed |= matches!(status, Some(Status::Failed | Status::NotConverged)) && !report.ignored;
         let change = matches!(status, Some(Status::Changed | Status::WouldChange | Status::MayChange));
         // A loop's items are reported one by one; their sum has no changes of its own.

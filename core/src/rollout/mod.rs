@@ -21,11 +21,12 @@ mod news;
 mod people;
 mod position;
 mod read;
+mod skips;
 mod stance;
 
 pub use attend::{attend, prints};
 pub use claims::{Claim, Claims, Skip, claims};
-pub use evidence::{Evidence, HostEvidence, HostLook, Look};
+pub use evidence::{Counted, Evidence, HostEvidence, HostLook, Look};
 pub use fingerprint::fingerprint;
 pub use gate::{Gate, Missing, Subject, gate};
 pub use gather::Gather;
@@ -40,6 +41,7 @@ pub use news::{
 pub use people::{Contact, Person, contacts, owners};
 pub use position::{Affected, Told, WhyNotTold};
 pub use read::read;
+pub use skips::{SkipUse, Undocumented, Use, import_lines, skip_uses, undocumented};
 pub use stance::{Assume, Link, Mode, Prints, Reason, Stance, View};
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ fn after_second_look(context: &Context<'_>, mut report: TaskReport, second: Seen
 fn act(context: &Context<'_>, action: &dyn ErasedAction, pure: bool, host: &dyn Operate) -> Done {
     let Context { run, task, .. } = context;
     let rehearsed = run.checks() || task.check_mode == Some(true);
-    let Report { ran, data, facts, host_facts, mut messages, verbosity, findings } = match action.run(host) {
+    let Report { ran, data, facts, host_facts, mut messages, verbosity, findings, blocked } = match action.run(host) {
         Ok(report) => report,
         Err(ModuleError::Host(HostError::NotRehearsed)) if rehearsed => return would_run(context),
         Err(error) if pure && error.because().is_some() => {
@@ -212,7 +212,7 @@ fn act(context: &Context<'_>, action: &dyn ErasedAction, pure: bool, host: &dyn 
         Ran::Acted => Outcome::Changed,
         Ran::Guarded(found) => Outcome::Skipped { reason: SkipReason::Guard { found } },
     };
-    let report = TaskReport { messages, findings, ..TaskReport::of(outcome) };
+    let report = TaskReport { messages, findings, blocked, ..TaskReport::of(outcome) };
     Done::of(task.id, with_finding(report), data)
 }
 
@@ -352,6 +352,7 @@ fn censor(done: &mut Done) {
     report.subject.clear();
     report.messages.clear();
     report.findings.iter_mut().for_each(|f| HIDDEN.clone_into(&mut f.message));
+    report.blocked.iter_mut().for_each(|blocked| blocked.most.clear());
     report.changes.iter_mut().for_each(|c| c.diff = rectify_core::event::Diff::Hidden);
     report.result = None;
     done.shown = None;

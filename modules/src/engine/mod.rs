@@ -13,6 +13,7 @@
 mod args;
 mod blocks;
 mod handlers;
+mod hold;
 mod include;
 mod item;
 mod observe;
@@ -32,7 +33,7 @@ use std::sync::{
 use rectify_core::{
     event::HostEvent,
     mask::Secrets,
-    module::Registry,
+    module::{Operate, Registry},
     plan::{Mode, Plan, TaskId},
     template::Engine as Templates,
 };
@@ -40,6 +41,7 @@ use rectify_core::{
 pub use stage::{ApplyStage, CheckStage, HostRef, Stage};
 
 use self::{handlers::Notified, vars::Runtime};
+use crate::host::rehearsal::Rehearsal;
 
 /// How far a run on this host has been cancelled; shared with whoever listens for it.
 #[derive(Debug, Default)]
@@ -99,7 +101,37 @@ impl Run<'_> {
     }
 }
 
-/// Runs a plan on a stage. Called once per host, by the helper or by a test.
+/// Runs a plan on a machine: for real, or as a rehearsal if the plan is a check or the host is held by its own operators. Called once
+/// per host, by the helper or by a test.
+pub fn perform(
+    mut plan: Plan,
+    registry: Registry,
+    machine: &dyn Operate,
+    cancel: &Cancel,
+    emit: &(dyn Fn(HostEvent) + Sync),
+) {
+    let secrets = Secrets::default();
+    plan.secrets.iter().for_each(|text| secrets.keep(text));
+    let (hold, finding) = hold::look(machine);
+    if let Some(finding) = finding {
+        emit(HostEvent::Found { finding }.masked(&secrets.masker()));
+    }
+    if let (Mode::Apply, Some(hold)) = (plan.mode, hold) {
+        emit(HostEvent::Held { hold }.masked(&secrets.masker()));
+        // From here on it is a check in every respect.
+        plan.mode = Mode::Check;
+        plan.inventory_vars.insert("ansible_check_mode".into(), true.into());
+    }
+    match plan.mode {
+        Mode::Apply => run(&plan, registry, &ApplyStage::new(machine), cancel, emit),
+        Mode::Check => {
+            let rehearsal = Rehearsal::new(machine).with_blobs(|sha256| machine.blob(sha256));
+            run(&plan, registry, &CheckStage::new(rehearsal), cancel, emit);
+        }
+    }
+}
+
+/// Runs a plan on a stage.
 ///
 /// Every task of the plan gets exactly one [`HostEvent::TaskFinished`], whatever happens; `emit` may be called from several
 /// threads at once. Returns when all is done or, once cancelled, when the running tasks have finished.

@@ -11,17 +11,14 @@ use std::{
 use rectify_core::{
     arg::Arg,
     event::HostEvent,
-    module::{Observe, Registry},
-    plan::{Mode, Plan, Task},
+    module::Registry,
+    plan::{Plan, Task},
     wire::{self, FromHost, Hello, ToHost, WireError},
 };
 
 use crate::{
-    engine::{self, ApplyStage, Cancel, CheckStage},
-    host::{
-        live::{Blobs, Live},
-        rehearsal::Rehearsal,
-    },
+    engine::{self, Cancel},
+    host::live::{Blobs, Live},
 };
 
 /// How an exchange ended.
@@ -63,14 +60,7 @@ pub fn serve(
     machine.expect_units(plan.tasks.iter().filter_map(unit_of));
     *live.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&machine));
     let emit = |event: HostEvent| output.send(&FromHost::Event(event));
-    match plan.mode {
-        Mode::Apply => engine::run(&plan, registry, &ApplyStage::new(&*machine), &cancel, &emit),
-        Mode::Check => {
-            let rehearsal = Rehearsal::new(&*machine).with_blobs(|sha256| machine.blob(sha256));
-            let stage = CheckStage::new(rehearsal);
-            engine::run(&plan, registry, &stage, &cancel, &emit);
-        }
-    }
+    engine::perform(plan, registry, &*machine, &cancel, &emit);
     output.send(&FromHost::Done);
     Ended::Done
 }

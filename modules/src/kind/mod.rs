@@ -15,6 +15,7 @@ pub(crate) mod group;
 pub(crate) mod ini_file;
 pub(crate) mod kernel_module;
 pub(crate) mod lineinfile;
+pub(crate) mod log_count;
 pub(crate) mod package;
 pub(crate) mod package_allowlist;
 pub(crate) mod package_facts;

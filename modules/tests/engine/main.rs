@@ -5,6 +5,7 @@
 
 mod basics;
 mod blocks;
+mod holds;
 mod includes;
 mod rollouts;
 mod secrets;

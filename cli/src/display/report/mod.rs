@@ -99,7 +99,7 @@ fn in_order<'a>(hosts: &'a [String], state: &RunState) -> Vec<&'a str> {
 
 fn is_shown(same: &Same, detail: Detail<'_>) -> bool {
     match same.outcome.status {
-        Status::Unchanged => detail.verbose >= 1 || !same.messages.is_empty(),
+        Status::Unchanged => detail.verbose >= 1 || !same.messages.is_empty() || same.blocked.is_some(),
         Status::Skipped => detail.verbose >= 2,
         _ => true,
     }
@@ -183,6 +183,9 @@ fn body(page: &mut Page, same: &Same, detail: Detail<'_>) {
         };
         let about = if finding.subject.is_empty() { String::new() } else { format!(" {}", finding.subject) };
         page.line(indent, &[meant(Meaning::Finding, severity), plain(format!("{about}: {}", finding.message))]);
+    }
+    if let Some(blocked) = &same.blocked {
+        page.line(BODY + 2, &[plain(blocked.as_str())]);
     }
     for message in &same.messages {
         message.trim_end().lines().for_each(|text| page.line(BODY + 2, &[plain(text)]));

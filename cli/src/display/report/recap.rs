@@ -118,6 +118,7 @@ fn ended(host: &HostState) -> Option<Span<'static>> {
         HostPhase::Unreachable(_) => Some(meant(Meaning::Failed, "lost")),
         HostPhase::Waiting | HostPhase::Connecting => Some(meant(Meaning::Skipped, "not begun")),
         HostPhase::Running => Some(meant(Meaning::Failed, "not finished")),
+        HostPhase::Finished if host.held.is_some() => Some(meant(Meaning::Unsure, "held: nothing was changed")),
         HostPhase::Finished if host.reports.is_empty() => Some(meant(Meaning::Skipped, "nothing to do")),
         HostPhase::Finished => None,
     }
@@ -128,14 +129,14 @@ fn summary(page: &mut Page, state: &RunState, took: i64) {
     let all = state.hosts.len();
     let hosts = |test: &dyn Fn(&HostState) -> bool| state.hosts.values().filter(|h| test(h)).count();
     let has = |status: Status| hosts(&|h| h.counts.get(status) > 0);
-    let found = |h: &HostState| h.reports.values().any(|r| !r.findings.is_empty());
     let mut spans = vec![plain(format!("{} in {}: ", count(all, "host"), seconds(took)))];
     let mut any = false;
     for (n, word, meaning) in [
         (has(Status::Changed), "changed", Meaning::Changed),
         (has(Status::WouldChange), "would change", Meaning::Changed),
         (has(Status::MayChange), "may change", Meaning::Unsure),
-        (hosts(&found), "with findings", Meaning::Finding),
+        (hosts(&HostState::has_findings), "with findings", Meaning::Finding),
+        (hosts(&|h| h.held.is_some()), "held", Meaning::Unsure),
         (hosts(&|h| h.failures() > 0), "failed", Meaning::Failed),
         (hosts(&|h| words::unreachable(&h.phase)), "unreachable", Meaning::Failed),
         (hosts(&|h| words::not_begun(&h.phase)), "not begun", Meaning::Skipped),

@@ -91,10 +91,37 @@ fn what_observing_counted_can_stop_it() {
     let file = FRAMES.replace("owner: security", "owner: security\n    limits: {blocked: 10}");
     let mut world = ready();
     world.rollouts = World::new(&file, HOSTS).rollouts;
-    let hosts = [("a1".to_owned(), HostLook { blocked: Some(14), ..HostLook::default() })].into();
-    let look = Look { at: world.now, run: "r".into(), setting: "frames".into(), revision: 1, apply: false, hosts };
-    world.evidence.add(&look);
+    assert_eq!(
+        world.missing(),
+        ["nothing has counted in the last 7 days what it would block: a1, b1 (its tasks `on: observe` do)"]
+    );
+    world.count(&[("a1", &[("2027-01-20", 9), ("2027-01-31", 5)]), ("b1", &[])]);
     assert_eq!(world.missing(), ["enforcing would have blocked 14 times in 30 days, 10 are allowed"]);
+}
+
+#[test]
+fn what_was_counted_long_ago_does_not_stop_it_but_says_nothing_either() {
+    let file = FRAMES.replace("owner: security", "owner: security\n    limits: {blocked: 0, evidence_age: 20d}");
+    let mut world = ready();
+    world.rollouts = World::new(&file, HOSTS).rollouts;
+    world.on("2027-01-02").count(&[("a1", &[("2027-01-01", 9)]), ("b1", &[("2026-12-01", 9)])]);
+    world.on("2027-02-01").look(false, &["a1", "b1"], &[]);
+    let missing = world.missing();
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].starts_with("nothing has counted in the last 20 days"), "{missing:?}");
+    world.count(&[("a1", &[]), ("b1", &[])]);
+    assert!(world.missing().is_empty(), "31 days ago is not within 30 days: {:?}", world.missing());
+}
+
+#[test]
+fn a_day_that_two_looks_saw_counts_once_and_a_log_that_went_is_not_forgotten() {
+    let mut world = ready();
+    world.count(&[("a1", &[("2027-01-30", 3), ("2027-01-31", 2)])]);
+    world.count(&[("a1", &[("2027-01-31", 4)])]);
+    world.count(&[("a1", &[])]);
+    let known = world.evidence.blocked("frames", 1, ["a1"], world.now);
+    assert_eq!(known, Some(7));
+    assert_eq!(world.evidence.blocked("frames", 1, ["b1"], world.now), None, "nobody counted there");
 }
 
 #[test]

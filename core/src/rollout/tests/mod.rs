@@ -1,9 +1,12 @@
 //! A small fleet, a rollouts file, a journal and a clock that the test sets.
 
 mod bad_input;
+mod fingerprint;
 mod gate;
+mod gather;
 mod journal;
 mod law;
+mod skips;
 mod stance;
 
 use std::{
@@ -233,6 +236,18 @@ impl World {
         let hosts = hosts.into_iter().map(|h| (h.to_owned(), seen(h))).collect();
         let revision = self.setting().revision.number;
         let look = Look { at: self.now, run: "run".into(), setting: "frames".into(), revision, apply, hosts };
+        self.evidence.add(&look);
+    }
+
+    /// A run that saw changes to come on these hosts, and counted so much on these days.
+    fn count(&mut self, hosts: &[(&str, &[(&str, u64)])]) {
+        let counted = |days: &[(&str, u64)]| Counted {
+            days: days.iter().map(|(day, n)| (day.parse().unwrap(), *n)).collect(),
+            most: Vec::new(),
+        };
+        let seen = |days| HostLook { change: Some("c".into()), blocked: Some(counted(days)), ..HostLook::default() };
+        let hosts = hosts.iter().map(|(host, days)| ((*host).to_owned(), seen(days))).collect();
+        let look = Look { at: self.now, run: "r".into(), setting: "frames".into(), revision: 1, apply: false, hosts };
         self.evidence.add(&look);
     }
 

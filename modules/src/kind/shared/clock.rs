@@ -22,6 +22,12 @@ pub(crate) fn stamp(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}@{hour:02}:{minute:02}:{second:02}")
 }
 
+/// `2026-11-21`: such texts are in the order of the days.
+pub(crate) fn day(seconds: i64) -> String {
+    let Civil { year, month, day, .. } = Civil::at(seconds);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 struct Civil {
     year: i64,
     month: i64,
