@@ -22,7 +22,9 @@ use rectify_core::module::{ActionModule, Module, Registry, ResourceModule};
 pub const MODULES: &[&dyn Module] = &[
     &ResourceModule::<kind::apache_fragment::ApacheFragment>::NEW,
     &ResourceModule::<kind::apache_module::ApacheModule>::NEW,
+    &ActionModule::<kind::apache_skips::ApacheSkips>::NEW,
     &ActionModule::<kind::assert::Assert>::NEW,
+    &ActionModule::<kind::audience::Audience>::NEW,
     &ResourceModule::<kind::blockinfile::BlockInFile>::NEW,
     &ActionModule::<kind::command::Command>::NEW,
     &ActionModule::<kind::command::Shell>::NEW,

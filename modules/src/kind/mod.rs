@@ -2,7 +2,9 @@
 
 pub(crate) mod apache_fragment;
 pub(crate) mod apache_module;
+pub(crate) mod apache_skips;
 pub(crate) mod assert;
+pub(crate) mod audience;
 pub(crate) mod blockinfile;
 pub(crate) mod command;
 pub(crate) mod copy;

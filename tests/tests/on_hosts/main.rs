@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod audience;
 mod frames;
 mod hold;
+mod skips;
 
 use rectify_tests::{
     pool::Lease,
