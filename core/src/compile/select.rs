@@ -3,7 +3,7 @@
 use crate::playbook::PlayDef;
 
 /// Which tasks a run is about.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// `--tags`; empty: all.
     pub tags: Vec<String>,

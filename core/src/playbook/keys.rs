@@ -46,7 +46,7 @@ const PLAY: &[&str] = &[
     "strategy",
     "any_errors_fatal",
 ];
-const GROUP: &[&str] = &["when", "id", "needs"];
+const GROUP: &[&str] = &["when", "id", "needs", "rollout"];
 const TASK: &[&str] =
     &["args", "loop_control", "register", "notify", "changed_when", "failed_when", "until", "retries", "delay"];
 /// Loops; `with_items` and its like are Ansible's older ones.
@@ -127,7 +127,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("gather_timeout", "leave it out: facts are read without waiting for programs"),
     ("accelerate", "leave it out"),
     ("first_available_file", "write the file's name"),
-    ("rollout", "a rollout needs a rollouts file, which this version does not read yet; use `when` with a variable"),
     ("confirm", "confirmed changes are not supported yet; keep a second way in open and run on one host first"),
     ("include", "`include` is gone from Ansible too: use `import_tasks` for tasks, `import_playbook` for playbooks"),
     ("add_host", "hosts come from the inventory only; an executable inventory can make them up"),

@@ -46,6 +46,20 @@ pub(crate) const ALWAYS: &[&str] = &[
     "ansible_playbook_python",
 ];
 
+/// Names whose values say how a run was started, and nothing of what a task does.
+pub(crate) const OF_RUN: &[&str] = &[
+    "ansible_check_mode",
+    "ansible_diff_mode",
+    "ansible_play_batch",
+    "ansible_play_hosts",
+    "ansible_play_hosts_all",
+    "ansible_run_tags",
+    "ansible_skip_tags",
+    "ansible_verbosity",
+    "ansible_version",
+    "play_hosts",
+];
+
 /// Names of a loop's own variables.
 pub(crate) const LOOP: &[&str] = &["ansible_loop", "ansible_loop_var", "ansible_index_var"];
 

@@ -28,6 +28,7 @@ mod pattern;
 mod play;
 mod read;
 mod role;
+mod rollout;
 mod task;
 mod tasks;
 mod transaction;

@@ -35,6 +35,14 @@ impl std::fmt::Debug for Playbook {
     }
 }
 
+impl Playbook {
+    /// Every setting that a task belongs to, with each place that names it.
+    pub fn settings(&self) -> Vec<(&str, Span)> {
+        let tasks = self.plays.iter().flat_map(|play| &play.tasks);
+        tasks.filter_map(|t| Some((t.proto.rollout.as_ref()?.setting.as_str(), t.rollout_span?))).collect()
+    }
+}
+
 /// How the tasks of a play are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
@@ -241,6 +249,8 @@ pub struct TaskDef {
     pub(crate) search: Arc<Vec<PathBuf>>,
     /// All tasks above it come first and all below it later, in any order of the play.
     pub(crate) barrier: bool,
+    /// Where its setting was named.
+    pub(crate) rollout_span: Option<Span>,
 }
 
 impl TaskDef {
@@ -267,4 +277,13 @@ pub(crate) struct Inherited {
     pub(crate) no_log: Option<Flag>,
     pub(crate) check_mode: Option<Flag>,
     pub(crate) ignore_errors: Option<plan::Expr>,
+    pub(crate) rollout: Option<SettingUse>,
+}
+
+/// `rollout:`: the setting that tasks belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SettingUse {
+    pub(crate) setting: String,
+    pub(crate) on: plan::RolloutOn,
+    pub(crate) span: Span,
 }

@@ -71,7 +71,7 @@ impl Loader<'_> {
         let mut refused = false;
         for (key, value) in self.entries(node, "a task") {
             let name = word(key);
-            if here.handlers && matches!(name, "id" | "needs") {
+            if here.handlers && matches!(name, "id" | "needs" | "rollout") {
                 let problem = key.error("misplaced-key", format!("a handler cannot have `{name}`"));
                 self.push(problem.help("handlers run when they were notified, in the order in which they are listed"));
             } else if here.handlers && name == "tags" {
@@ -235,6 +235,7 @@ impl Loader<'_> {
         module: ModuleUse,
         mut uses: Vec<Use>,
     ) {
+        self.one_setting(&common, here);
         let vars = std::mem::take(&mut common.vars);
         let src_choices = self.src_choices(&module, here, &vars);
         let scope = if vars.values.is_empty() { here.scope } else { Some(self.scope(here, vars)) };
@@ -276,8 +277,13 @@ impl Loader<'_> {
             templates: std::collections::BTreeMap::new(),
             found: own.found,
             choices: module.choices,
-            rollout: None,
             place: None,
+            rollout: all.rollout.as_ref().map(|used| plan::Rollout {
+                setting: used.setting.clone(),
+                on: used.on,
+                mode: plan::RolloutMode::Observe,
+                why: String::new(),
+            }),
             needs: Vec::new(),
             tags: all.tags,
         };
@@ -307,6 +313,7 @@ impl Loader<'_> {
             src_choices,
             search: here.search.clone(),
             barrier,
+            rollout_span: all.rollout.map(|used| used.span),
         };
         self.add_task(def, here);
     }

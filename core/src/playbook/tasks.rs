@@ -3,7 +3,7 @@
 use super::{
     keys::{self, Place},
     loader::{Here, Loader},
-    model::{Become, BlockDef, Flag, Group, Inherited, Use, VarSet},
+    model::{Become, BlockDef, Flag, Group, Inherited, SettingUse, Use, VarSet},
     read::word,
 };
 use crate::{
@@ -30,6 +30,7 @@ pub(crate) struct Common {
     pub(crate) vars: VarSet,
     pub(crate) id: Option<(String, Span)>,
     pub(crate) needs: Option<Vec<(String, Span)>>,
+    pub(crate) rollout: Option<SettingUse>,
 }
 
 impl Common {
@@ -63,6 +64,7 @@ impl Common {
             "vars" => self.vars = loader.vars(value),
             "id" => self.id = loader.fixed_text(value, "an id").map(|id| (id, value.span)),
             "needs" => self.needs = Some(loader.words(value, "an id", false)),
+            "rollout" => self.rollout = loader.rollout(value),
             "collections" => loader.collections(key, value),
             _ => return false,
         }
@@ -85,6 +87,7 @@ impl Common {
         all.no_log = self.no_log.take().or(all.no_log);
         all.check_mode = self.check_mode.take().or(all.check_mode);
         all.ignore_errors = self.ignore_errors.take().or(all.ignore_errors);
+        all.rollout = self.rollout.take().or(all.rollout);
         all
     }
 }
@@ -100,6 +103,7 @@ impl Loader<'_> {
             space,
             outer_space: here.space,
         };
+        self.one_setting(&common, here);
         let mut within = self.enter(here, group);
         let vars = std::mem::take(&mut common.vars);
         if !vars.values.is_empty() {

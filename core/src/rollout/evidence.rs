@@ -20,6 +20,9 @@ pub struct HostLook {
     /// A hash of what would have changed, or did; `None` if nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
+    /// The fingerprint of what was looked at: a look at other tasks says nothing of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print: Option<String>,
     /// Whether a task of the setting failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
@@ -103,6 +106,13 @@ pub struct Evidence {
     hosts: BTreeMap<(String, u32), BTreeMap<String, HostEvidence>>,
 }
 
+impl HostEvidence {
+    /// Whether what was looked at is what the tasks say now.
+    pub fn is_of(&self, print: &str) -> bool {
+        self.seen.print.as_ref().is_none_or(|seen| seen == print)
+    }
+}
+
 impl Evidence {
     /// Reads the lines of an evidence file.
     ///
@@ -137,6 +147,9 @@ impl Evidence {
                 counted: None,
                 blocked: BTreeMap::new(),
             });
+            if known.seen.print != seen.print {
+                (known.since, known.times) = (None, 0);
+            }
             known.last = look.at;
             known.seen = seen.clone();
             // What an apply changed is as declared afterwards.

@@ -8,13 +8,14 @@ use sha2::{Digest, Sha256};
 use crate::{
     digest::hex,
     plan::{Plan, RolloutOn, ScopeId, Task},
+    playbook::magic::OF_RUN,
 };
 
 /// A hash of what a setting's tasks say for one host, lower-case hexadecimal; `None` if none of the host's tasks belongs to it.
 ///
 /// It covers module, arguments, conditions, loops, files and the variables within reach of the tasks' templates, and the value of the
-/// setting's revision. It does not cover names, tags, comments, where a task stands, or the tasks that only measure (`on: observe`): these
-/// change nothing that anybody was told of.
+/// setting's revision. It does not cover names, tags, comments, where a task stands, how a run was started, or the tasks that only
+/// measure (`on: observe`): these change nothing that anybody was told of.
 pub fn fingerprint(plan: &Plan, setting: &str, value: Option<&Value>) -> Option<String> {
     let mut tasks: Vec<&Task> =
         plan.tasks.iter().filter(|t| t.rollout.as_ref().is_some_and(|r| r.setting == setting)).collect();
@@ -27,6 +28,8 @@ pub fn fingerprint(plan: &Plan, setting: &str, value: Option<&Value>) -> Option<
     for text in &said {
         words(text, &mut reads);
     }
+    // An announcement is made by a check of all hosts, and holds in an apply on one.
+    reads.retain(|name| !OF_RUN.contains(&name.as_str()));
     let vars = within_reach(plan, &tasks, reads);
     let whole = json!({"value": value, "tasks": said, "vars": vars});
     let mut hash = Sha256::new();
@@ -75,7 +78,8 @@ fn within_reach(plan: &Plan, tasks: &[&Task], mut reads: BTreeSet<String>) -> BT
             seen.push(value.clone());
             let mut more = BTreeSet::new();
             words(value, &mut more);
-            open.extend(more.into_iter().filter(|word| reads.insert(word.clone())));
+            let new = |word: &String| !OF_RUN.contains(&word.as_str()) && reads.insert(word.clone());
+            open.extend(more.into_iter().filter(new));
         }
     }
     found

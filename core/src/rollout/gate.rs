@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
     claims::{Claim, Claims},
-    evidence::Evidence,
+    evidence::{Evidence, HostEvidence},
     model::{Setting, Stage, Step, StepName},
     people::owners,
     position::{Affected, Told, WhyNotTold},
@@ -167,8 +167,14 @@ impl Judge<'_> {
 
     /// Whether something would change on a host; a host that was never looked at counts as one.
     fn would_change(&self, host: &str) -> bool {
+        self.known(host).is_none_or(|e| e.since.is_some() || e.seen.failed)
+    }
+
+    /// What is known of the tasks as they are now on a host.
+    fn known(&self, host: &str) -> Option<&HostEvidence> {
+        let print = &self.subjects.get(host)?.prints.now;
         let known = self.evidence.host(&self.setting.id, self.setting.revision.number, host);
-        known.is_none_or(|e| e.since.is_some() || e.seen.failed)
+        known.filter(|e| e.is_of(print))
     }
 
     fn calendar(&self) -> Vec<Missing> {
@@ -209,7 +215,9 @@ impl Judge<'_> {
                 owners: &names,
                 stage,
             };
-            if let Told::No(why) = self.view.journal.told(&affected, self.view.now) {
+            if let Told::No(why) =
+                self.view.journal.told(&affected, self.view.now, self.view.rollouts.day(self.view.now))
+            {
                 by_reason.entry(why).or_default().push(host.clone());
             }
         }
@@ -218,12 +226,11 @@ impl Judge<'_> {
 
     /// What the looks at the hosts must have shown.
     fn seen(&self) -> Vec<Missing> {
-        let (setting, limits) = (self.setting, self.setting.limits);
+        let limits = self.setting.limits;
         let mut missing = Vec::new();
         let age = SignedDuration::from_hours(i64::from(limits.evidence_age) * 24);
         let from = self.view.now.checked_sub(age).unwrap_or(Timestamp::MIN);
-        let of = |host: &str| self.evidence.host(&setting.id, setting.revision.number, host);
-        let stale = |host: &&String| of(host).is_none_or(|e| e.last < from);
+        let stale = |host: &&String| self.known(host).is_none_or(|e| e.last < from);
         let hosts: Vec<String> = self.subjects.keys().filter(stale).cloned().collect();
         if !hosts.is_empty() {
             missing.push(Missing::Stale { hosts, days: limits.evidence_age });

@@ -68,11 +68,19 @@ impl Gather {
     }
 
     /// What was seen, as lines for the evidence file: one per setting and revision.
-    pub fn looks(&self, at: Timestamp, revision_of: impl Fn(&str) -> u32) -> Vec<Look> {
+    ///
+    /// `revision_of` a setting is the present one, `print_of` a host and a setting the fingerprint of its tasks there.
+    pub fn looks(
+        &self,
+        at: Timestamp,
+        revision_of: impl Fn(&str) -> u32,
+        print_of: impl Fn(&str, &str) -> Option<String>,
+    ) -> Vec<Look> {
         let mut by_setting: BTreeMap<&str, BTreeMap<String, HostLook>> = BTreeMap::new();
         for (name, host) in self.hosts.iter().filter(|(_, h)| !h.lost) {
             for (setting, look) in &host.looks {
                 let mut look = look.clone();
+                look.print = print_of(name, setting);
                 look.change = host.changes.get(setting).map(|changes| digest(changes));
                 by_setting.entry(setting).or_default().insert(name.clone(), look);
             }

@@ -171,7 +171,7 @@ impl Newsroom<'_> {
         for (setting, step) in steps {
             let Some(subjects) = self.subjects.get(&setting.id) else { continue };
             for (owner, hosts) in self.by_owner(subjects) {
-                let said = self.setting(setting, *step, subjects, &hosts);
+                let said = self.setting(purpose, (setting, *step), &owner, subjects, &hosts);
                 by_owner.entry(owner).or_default().push(said);
             }
         }
@@ -218,12 +218,20 @@ impl Newsroom<'_> {
 
     fn setting(
         &self,
-        setting: &Setting,
-        step: StepName,
+        purpose: Purpose,
+        (setting, step): (&Setting, StepName),
+        owner: &str,
         subjects: &BTreeMap<String, Subject>,
         hosts: &[String],
     ) -> (SettingNews, Item) {
         let date = setting.steps.iter().find(|s| s.name >= step).map_or(Date::MAX, |s| s.date);
+        let today = self.view.rollouts.day(self.view.now);
+        // Who is told late has the notice period all the same.
+        let notice = jiff::Span::new().days(setting.notice_for(step.stage));
+        let due = match purpose {
+            Purpose::Announcement => today.checked_add(notice).map_or(date, |earliest| earliest.max(date)),
+            Purpose::Reminder { .. } | Purpose::Day | Purpose::Summary => date,
+        };
         let seen = self.seen.get(&setting.id);
         let changes = |host: &str| seen.and_then(|s| s.get(host)).filter(|c| !c.is_empty());
         let prints = hosts.iter().filter_map(|h| Some((h.clone(), subjects.get(h)?.prints.now.clone()))).collect();
@@ -251,7 +259,7 @@ impl Newsroom<'_> {
             emergency: setting.revision.emergency.as_ref().map(|e| e.reason.clone()),
             forced,
             step,
-            date,
+            date: due,
             steps: setting
                 .steps
                 .iter()
@@ -261,9 +269,9 @@ impl Newsroom<'_> {
             hosts: change,
             unchanged: hosts.iter().filter(|h| changes(h).is_none()).cloned().collect(),
             skips: self.skips(setting, subjects, hosts),
-            skip_lines: skip_lines(setting, date),
+            skip_lines: skip_lines(setting, due, today, owner),
             opt_in_lines: opt_in_lines(setting),
-            object_command: object_command(setting),
+            object_command: object_command(setting, owner),
         };
         (news, item)
     }
@@ -308,11 +316,11 @@ fn addresses(person: &Person) -> Vec<String> {
     person.contacts.iter().filter_map(mail).collect()
 }
 
-/// The very lines that skip a setting, for half a year from its date or as long as it allows.
-pub fn skip_lines(setting: &Setting, date: Date) -> String {
-    let days = i64::from(setting.skip_at_most.min(180));
-    let until = date.checked_add(jiff::Span::new().days(days)).unwrap_or(date);
-    format!("rollout_skip:\n  {}: {{reason: WHY, owner: WHO, until: {until}}}\n", setting.id)
+/// The very lines that skip a setting, for half a year from its date or as long as it allows. `who` answers for it.
+pub fn skip_lines(setting: &Setting, date: Date, today: Date, who: &str) -> String {
+    let after = |day: Date, days: u16| day.checked_add(jiff::Span::new().days(days)).unwrap_or(day);
+    let until = after(date.max(today), 180).min(after(today, setting.skip_at_most));
+    format!("rollout_skip:\n  {}: {{reason: WHY, owner: {who}, until: {until}}}\n", setting.id)
 }
 
 /// The very lines that ask for a setting at once.
@@ -321,8 +329,8 @@ pub fn opt_in_lines(setting: &Setting) -> String {
 }
 
 /// The command with which an owner objects.
-pub fn object_command(setting: &Setting) -> String {
-    format!("rectify rollout object {} --as OWNER --reason 'WHY'", setting.id)
+pub fn object_command(setting: &Setting, who: &str) -> String {
+    format!("rectify rollout object {} --as {who} --reason 'WHY'", setting.id)
 }
 
 /// The same for every attempt to send the same news, and for no other news.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
     journal::{Entry, Item, Journal, Purpose, Record},
@@ -65,6 +65,13 @@ pub enum WhyNotTold {
         /// The addresses that it did not reach.
         to: Vec<String>,
     },
+    /// The day that was named has not come: the file names an earlier one now.
+    Promised {
+        /// The owner.
+        owner: String,
+        /// The day.
+        date: Date,
+    },
     /// The notice period is not over.
     TooRecent {
         /// The owner.
@@ -126,8 +133,17 @@ impl Journal {
         self.records().iter().filter(about).filter(|r| !answered.contains(r.id.as_str())).collect()
     }
 
-    /// Whether everybody who runs a host was told, at least the notice period ago, of what its fingerprint stands for.
-    pub fn told(&self, affected: &Affected<'_>, now: Timestamp) -> Told {
+    /// Whether somebody looked again at the present revision of a setting, an emergency.
+    pub fn reviewed(&self, setting: &Setting) -> bool {
+        self.records().iter().any(|r| match &r.what {
+            Entry::Reviewed { setting: id, revision, .. } => *id == setting.id && *revision == setting.revision.number,
+            _ => false,
+        })
+    }
+
+    /// Whether everybody who runs a host was told, at least the notice period ago, of what its fingerprint stands for, and of no later day
+    /// than `today`, which is the day of `now` in the rollouts file's zone.
+    pub fn told(&self, affected: &Affected<'_>, now: Timestamp, today: Date) -> Told {
         if let Some(reason) = self.forced(affected) {
             return Told::Forced { reason };
         }
@@ -137,7 +153,7 @@ impl Journal {
         let notice = SignedDuration::from_hours(i64::from(affected.setting.notice_for(affected.stage)) * 24);
         let mut last = Timestamp::MIN;
         for owner in affected.owners {
-            match self.told_owner(affected, owner) {
+            match self.told_owner(affected, owner, today) {
                 Err(why) => return Told::No(why),
                 Ok(at) => {
                     let until = at.checked_add(notice).unwrap_or(Timestamp::MAX);
@@ -165,7 +181,7 @@ impl Journal {
     }
 
     /// When the first announcement to this owner that still holds was delivered in full.
-    fn told_owner(&self, affected: &Affected<'_>, owner: &str) -> Result<Timestamp, WhyNotTold> {
+    fn told_owner(&self, affected: &Affected<'_>, owner: &str, today: Date) -> Result<Timestamp, WhyNotTold> {
         let owned = || owner.to_owned();
         let mut verdict = WhyNotTold::Never { owner: owned() };
         let mut told: Option<Timestamp> = None;
@@ -178,6 +194,9 @@ impl Journal {
             match item.hosts.get(affected.host) {
                 None => {}
                 Some(then) if then != affected.fingerprint => verdict = WhyNotTold::Altered { owner: owned() },
+                Some(_) if item.step.stage == affected.stage && today < item.date => {
+                    verdict = WhyNotTold::Promised { owner: owned(), date: item.date };
+                }
                 Some(_) => match self.delivered(record, to) {
                     Ok(at) => told = Some(told.map_or(at, |t| t.min(at))),
                     Err(to) => verdict = WhyNotTold::Undelivered { owner: owned(), to },

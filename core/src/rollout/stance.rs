@@ -104,8 +104,10 @@ pub struct Stance {
     pub revision: u32,
     /// That value.
     pub value: Option<Value>,
-    /// What somebody should look at: a skip that expires, has expired or is ignored.
+    /// What somebody should look at: a skip that has expired or is ignored.
     pub findings: Vec<String>,
+    /// What will be a finding soon: a skip that is about to expire.
+    pub warnings: Vec<String>,
     /// Everything that had a say, the strongest first.
     pub chain: Vec<Link>,
 }
@@ -121,11 +123,13 @@ impl View<'_> {
             revision: setting.revision.number,
             value: setting.revision.value.clone(),
             findings: Vec::new(),
+            warnings: Vec::new(),
             chain: Vec::new(),
         };
         let today = self.rollouts.day(self.now);
         let skip = claim.and_then(|c| c.skip.as_ref());
-        stance.findings.extend(skip.and_then(|skip| remark(setting, skip, today)));
+        stance.findings.extend(skip.and_then(|skip| expired(setting, skip, today)));
+        stance.warnings.extend(skip.and_then(|skip| expires(setting, skip, today)));
         let opted = claim.and_then(|c| c.opt_in);
         (stance.mode, stance.reason) = self.decide(setting, host, reached, skip, opted, prints, today);
         if let Reason::SkipIgnored(skip) = &stance.reason {
@@ -136,7 +140,8 @@ impl View<'_> {
         stance
     }
 
-    fn reached(&self, setting: &Setting) -> usize {
+    /// The step that a setting has reached, or is supposed to have, as an index of its steps.
+    pub fn reached(&self, setting: &Setting) -> usize {
         if let Some(step) = self.assume.stages.get(&setting.id) {
             return setting.step_at(*step);
         }
@@ -189,7 +194,7 @@ impl View<'_> {
             let owners: Vec<String> = owners(self.inventory, host).into_iter().map(|(name, _)| name).collect();
             let revision = setting.revision.number;
             let affected = Affected { setting, revision, host, fingerprint: &prints.now, owners: &owners, stage };
-            if let Told::No(why) = self.journal.told(&affected, self.now) {
+            if let Told::No(why) = self.journal.told(&affected, self.now, self.rollouts.day(self.now)) {
                 return (Mode::Observe, Reason::NotTold(why));
             }
         }
@@ -225,7 +230,7 @@ impl View<'_> {
         let revision = setting.revision.number - 1;
         let stage = Stage::OptOut;
         let affected = Affected { setting, revision, host, fingerprint: print, owners: &owners, stage };
-        let told = self.journal.told(&affected, self.now);
+        let told = self.journal.told(&affected, self.now, self.rollouts.day(self.now));
         if setting.covers(host, step.percent) && !matches!(told, Told::No(_)) {
             stance.mode = Mode::Enforce;
             stance.revision = revision;
@@ -277,24 +282,31 @@ fn holds(setting: &Setting, skip: &Skip, today: Date) -> Option<Reason> {
     }
 }
 
-/// What somebody should do about a skip.
-fn remark(setting: &Setting, skip: &Skip, today: Date) -> Option<String> {
-    let left = days_between(today, skip.until);
-    let (id, owner) = (&setting.id, &skip.owner);
-    match left {
-        _ if left > WARN => None,
-        _ if left >= 0 => Some(format!("the skip of {id} by {owner} ends in {left} days, on {}", skip.until)),
-        _ if setting.lock_out => Some(format!(
-            "the skip of {id} by {owner} expired on {}; it stays, because enforcing could lock somebody out: renew or remove it",
-            skip.until
-        )),
-        _ if -left <= GRACE => Some(format!(
-            "the skip of {id} by {owner} expired on {}; it holds for {} more days",
-            skip.until,
-            GRACE + left
-        )),
-        _ => Some(format!("the skip of {id} by {owner} expired on {} and counts no more", skip.until)),
+/// That a skip ends soon.
+fn expires(setting: &Setting, skip: &Skip, today: Date) -> Option<String> {
+    let (id, owner, until) = (&setting.id, &skip.owner, skip.until);
+    match days_between(today, until) {
+        0 => Some(format!("the skip of {id} by {owner} ends today")),
+        1 => Some(format!("the skip of {id} by {owner} ends tomorrow, on {until}")),
+        left if (0..=WARN).contains(&left) => {
+            Some(format!("the skip of {id} by {owner} ends in {left} days, on {until}"))
+        }
+        _ => None,
     }
+}
+
+/// That a skip is over, and what that means.
+fn expired(setting: &Setting, skip: &Skip, today: Date) -> Option<String> {
+    let left = GRACE - days_between(skip.until, today);
+    let what = match left {
+        _ if left >= GRACE => return None,
+        _ if setting.lock_out => "it stays, because enforcing could lock somebody out: renew or remove it".to_owned(),
+        0 => "it holds until the end of today".to_owned(),
+        1 => "it holds for one more day".to_owned(),
+        _ if left > 0 => format!("it holds for {left} more days"),
+        _ => "it counts no more: remove it".to_owned(),
+    };
+    Some(format!("the skip of {} by {} expired on {}: {what}", setting.id, skip.owner, skip.until))
 }
 
 fn days_between(from: Date, to: Date) -> i32 {
@@ -333,6 +345,7 @@ impl fmt::Display for WhyNotTold {
             WhyNotTold::Undelivered { owner, to } => {
                 write!(f, "the announcement to {owner} has not reached {}", to.join(", "))
             }
+            WhyNotTold::Promised { owner, date } => write!(f, "{owner} was told of {date}, which has not come"),
             WhyNotTold::TooRecent { owner, until } => write!(f, "{owner} was told too recently: not before {until}"),
         }
     }

@@ -10,6 +10,7 @@ mod modules;
 mod order;
 mod plans;
 mod precedence;
+mod rollouts;
 mod support;
 mod vaults;
 

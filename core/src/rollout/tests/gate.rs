@@ -28,6 +28,27 @@ fn its_day_has_to_come_and_no_freeze_to_be() {
 }
 
 #[test]
+fn nobody_is_changed_before_the_day_that_was_named() {
+    let mut world = ready();
+    world.on("2027-01-31");
+    world.rollouts =
+        World::new(&FRAMES.replace("{5%: 2027-02-01, 50%: 2027-02-04, 100%: 2027-02-10}", "2027-01-25"), HOSTS)
+            .rollouts;
+    let missing = world.missing();
+    assert_eq!(missing.len(), 2, "{missing:?}");
+    assert_eq!(missing[0], "alpha was told of 2027-02-01, which has not come: a1");
+}
+
+#[test]
+fn a_look_at_other_tasks_says_nothing_of_these() {
+    let mut world = ready();
+    world.print = "p2".into();
+    let missing = world.missing().concat();
+    assert!(missing.contains("no look in the last 7 days: a1, a2, a3, b1, b2, b3"), "{missing}");
+    assert!(missing.contains("what alpha was told has changed since"), "{missing}");
+}
+
+#[test]
 fn announced_needs_a_delivery_but_no_waiting() {
     let mut world = World::new(FRAMES, HOSTS);
     world.on("2027-01-10").look(false, &["a1", "b1"], &[]);

@@ -39,7 +39,7 @@ fn finished(id: u32, report: TaskReport) -> HostEvent {
 }
 
 fn look(gather: &Gather) -> HostLook {
-    let looks = gather.looks(time("2027-01-10"), |_| 1);
+    let looks = gather.looks(time("2027-01-10"), |_| 1, |host, setting| Some(format!("{setting} on {host}")));
     looks[0].hosts["h"].clone()
 }
 
@@ -55,7 +55,7 @@ fn what_measures_is_not_what_would_change() {
     let observing = task(0, RolloutOn::Observe, RolloutMode::Observe);
     let placed = finished(0, TaskReport::of(Outcome::Changed));
     let gather = gathered(RunMode::Apply, vec![observing.clone()], vec![placed.clone()]);
-    assert_eq!(look(&gather), HostLook::default());
+    assert_eq!(look(&gather), HostLook { print: Some("frames on h".into()), ..HostLook::default() });
     assert!(gather.seen().is_empty(), "nobody is told of it");
     let enforcing = task(1, RolloutOn::Enforce, RolloutMode::Observe);
     let gather = gathered(RunMode::Apply, vec![observing, enforcing], vec![placed, finished(1, would_change())]);

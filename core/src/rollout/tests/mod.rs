@@ -231,6 +231,7 @@ impl World {
             enforced: self.stance(h).mode == Mode::Enforce,
             change: change.contains(&h).then(|| "c".to_owned()),
             failed: failed.contains(&h),
+            print: Some(self.print.clone()),
             blocked: None,
         };
         let hosts = hosts.into_iter().map(|h| (h.to_owned(), seen(h))).collect();

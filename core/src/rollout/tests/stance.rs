@@ -63,7 +63,7 @@ fn a_skip_holds_until_its_last_day_then_for_a_week_of_grace_and_then_no_more() {
     assert_eq!(reason(&world), "skipped until 2027-05-31 by alpha: legacy intranet frames");
     assert!(world.stance("a1").findings.is_empty());
     world.on("2027-05-20");
-    assert_eq!(world.stance("a1").findings, ["the skip of frames by alpha ends in 11 days, on 2027-05-31"]);
+    assert_eq!(world.stance("a1").warnings, ["the skip of frames by alpha ends in 11 days, on 2027-05-31"]);
     world.on("2027-05-31T23:59:00Z");
     assert!(reason(&world).starts_with("skipped until"));
     world.on("2027-06-01T00:00:00Z");
@@ -72,7 +72,10 @@ fn a_skip_holds_until_its_last_day_then_for_a_week_of_grace_and_then_no_more() {
     assert_eq!(world.stance("a1").mode, Mode::Observe);
     world.on("2027-06-08");
     assert_eq!(world.stance("a1").mode, Mode::Enforce);
-    assert_eq!(world.stance("a1").findings, ["the skip of frames by alpha expired on 2027-05-31 and counts no more"]);
+    assert_eq!(
+        world.stance("a1").findings,
+        ["the skip of frames by alpha expired on 2027-05-31: it counts no more: remove it"]
+    );
 }
 
 #[test]
