@@ -126,8 +126,8 @@ fn subject(news: &News) -> String {
     let on = |date: Option<jiff::civil::Date>| date.map(|d| format!(" on {d}")).unwrap_or_default();
     let line = match news.purpose {
         Purpose::Announcement => format!("Your hosts change{}: {what}", on(date)),
-        Purpose::Reminder { days: 1 } => format!("Tomorrow: {what}"),
-        Purpose::Reminder { days } => format!("In {days} days: {what}"),
+        // One that was missed is made up for later: the date is right whenever it comes.
+        Purpose::Reminder { .. } => format!("Reminder{}: {what}", on(date)),
         Purpose::Day => format!("Today: {what}"),
         Purpose::Summary => format!("Done: {what}"),
     };

@@ -53,7 +53,7 @@ pub struct MailSettings {
     pub reply_to: Option<String>,
     /// The List-Id, by which people sort their mail; the sender's domain with `rollouts.` before it unless set.
     pub list_id: Option<String>,
-    /// Seconds to wait for the server: 30 unless set.
+    /// Seconds that the server may take for a message: 30 unless set.
     pub timeout: Option<u64>,
 }
 
@@ -63,6 +63,7 @@ pub struct Mail {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     list_id: String,
+    patience: Duration,
 }
 
 impl fmt::Debug for Mail {
@@ -87,7 +88,8 @@ impl Mail {
             Security::None => (Tls::None, 25),
         };
         builder = builder.tls(tls).port(port.unwrap_or(usual));
-        builder = builder.timeout(Some(Duration::from_secs(settings.timeout.unwrap_or(30))));
+        let patience = Duration::from_secs(settings.timeout.unwrap_or(30));
+        builder = builder.timeout(Some(patience));
         if let Some(user) = &settings.user {
             if settings.security == Security::None && !is_here(host) {
                 return Err(ChannelError::Settings(
@@ -98,7 +100,7 @@ impl Mail {
         }
         let reply_to = settings.reply_to.as_deref().map(|text| mailbox("reply_to", text)).transpose()?;
         let list_id = settings.list_id.clone().unwrap_or_else(|| format!("rollouts.{}", from.email.domain()));
-        Ok(Mail { transport: builder.build(), from, reply_to, list_id })
+        Ok(Mail { transport: builder.build(), from, reply_to, list_id, patience })
     }
 
     /// The domain of the sender.
@@ -112,7 +114,10 @@ impl Mail {
     /// What the server or the line said, in one line.
     pub async fn send(&self, news: &News, letter: &Letter, to: &str) -> Result<(), ChannelError> {
         let message = self.message(news, letter, to)?;
-        let sent = self.transport.send(message).await;
+        // The library's own limit is one for connecting; a server that goes silent later would be waited for without end.
+        let sent = tokio::time::timeout(self.patience, self.transport.send(message)).await;
+        let patience = self.patience.as_secs();
+        let sent = sent.map_err(|_| ChannelError::Refused(format!("the mail server took longer than {patience} s")))?;
         sent.map(drop).map_err(|e| ChannelError::Refused(crate::announce::post::chain(&e)))
     }
 
@@ -168,8 +173,12 @@ fn parameters(host: &str, settings: &MailSettings) -> Result<TlsParameters, Chan
     if let Some(path) = &settings.ca_file {
         let file = |source| ChannelError::File { doing: "reading", path: path.clone(), source };
         let pem = std::fs::read(path).map_err(file)?;
-        let wrong = |e| ChannelError::Settings(format!("[mail] ca_file: {}: {e}", path.display()));
-        builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(wrong)?);
+        let wrong = |e: &dyn fmt::Display| ChannelError::Settings(format!("[mail] ca_file: {}: {e}", path.display()));
+        // The library takes a file without any for one with none.
+        if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+            return Err(wrong(&"it holds no certificate in PEM"));
+        }
+        builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|e| wrong(&e))?);
     }
     builder.build().map_err(|e| ChannelError::Settings(format!("[mail] TLS: {e}")))
 }

@@ -116,7 +116,7 @@ impl Site<'_> {
             Contact::Hook(_) => None,
         };
         let ask = self.people.get(&setting.owner);
-        let next = setting.steps.get(reached + 1);
+        let (next, today) = (setting.steps.get(reached + 1), self.rollouts.day(self.now));
         Shown {
             id: setting.id.clone(),
             title: setting.title.clone(),
@@ -133,9 +133,9 @@ impl Site<'_> {
             steps: setting.steps.iter().enumerate().map(step).collect(),
             now: setting.steps[reached].name,
             next: next.map(|s| step((reached + 1, s))),
-            skip_lines: skip_lines(setting, next.map_or(self.rollouts.day(self.now), |s| s.date)),
+            skip_lines: skip_lines(setting, next.map_or(today, |s| s.date), today, "WHO"),
             opt_in_lines: opt_in_lines(setting),
-            object_command: rectify_core::rollout::object_command(setting),
+            object_command: rectify_core::rollout::object_command(setting, "OWNER"),
         }
     }
 

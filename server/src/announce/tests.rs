@@ -104,8 +104,7 @@ fn an_announcement_says_what_where_when_and_what_to_do_about_it() {
 fn each_purpose_has_its_own_subject() {
     let subject = |purpose| letter(&news(purpose)).subject;
     let what = "Pages are framed by their own site only";
-    assert_eq!(subject(Purpose::Reminder { days: 7 }), format!("In 7 days: {what}"));
-    assert_eq!(subject(Purpose::Reminder { days: 1 }), format!("Tomorrow: {what}"));
+    assert_eq!(subject(Purpose::Reminder { days: 7 }), format!("Reminder on 2027-03-01: {what}"));
     assert_eq!(subject(Purpose::Day), format!("Today: {what}"));
     assert_eq!(subject(Purpose::Summary), format!("Done: {what}"));
 }
