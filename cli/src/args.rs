@@ -1,8 +1,12 @@
 //! The command line. Flags that Ansible users have in their fingers keep their letters.
 
+mod rollouts;
+
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
 
 use crate::vault::Vaults;
 
@@ -118,6 +122,10 @@ pub(crate) enum Verb {
     Vault(crate::verbs::vault::Vault),
     /// List the modules, or show one's reference
     Modules(Modules),
+    /// Show where settings and hosts stand on the way from opt-in to mandatory, and take the next step
+    Rollout(Rollout),
+    /// Tell the owners of hosts what will change on them, from a real check
+    Announce(Announce),
     /// Print the JSON Schema of playbooks, for editors
     Schema,
     /// Write the manual pages into a folder
@@ -156,10 +164,13 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// The words that choose the inventory, for another command: ` -i hosts.ini`; nothing where the project chooses.
     pub(crate) fn chosen(&self) -> String {
-        let quoted =
-            |source: &String| shlex::try_quote(source).map_or_else(|_| source.clone(), |word| word.into_owned());
         self.inventory.iter().map(|source| format!(" -i {}", quoted(source))).collect()
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |word| word.into_owned())
 }
 
 /// How to get onto hosts.
@@ -232,6 +243,8 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) connection: Connection,
     #[command(flatten)]
+    pub(crate) rollouts: RolloutFlags,
+    #[command(flatten)]
     pub(crate) verbosity: Verbosity,
     /// Show the differences; this is the default
     #[arg(short = 'D', long, overrides_with = "no_diff", help_heading = "Output")]
@@ -288,6 +301,8 @@ pub(crate) struct Lint {
     pub(crate) playbooks: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) hosts: Hosts,
+    #[command(flatten)]
+    pub(crate) described: Described,
     /// Print the findings as JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

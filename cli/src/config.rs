@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rectify_server::announce::{HookSettings, MailSettings};
 use serde::Deserialize;
 
 use crate::exit::Expected;
@@ -27,6 +28,32 @@ pub(crate) struct Config {
     /// Vault passwords by their vault ids, `ID@FILE` or `ID@prompt`; tried before those of the command line.
     #[serde(default)]
     pub(crate) vault_ids: Vec<String>,
+    /// The file that describes the settings, instead of `rollouts.yml` beside the playbook.
+    #[serde(default)]
+    pub(crate) rollouts: Option<PathBuf>,
+    /// The mail server for announcements.
+    #[serde(default)]
+    pub(crate) mail: Option<MailSettings>,
+    /// How web hooks are called.
+    #[serde(default)]
+    pub(crate) hook: Option<HookSettings>,
+    /// How announcements look, and where everybody reads them.
+    #[serde(default)]
+    pub(crate) announce: AnnounceSettings,
+}
+
+/// `[announce]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnnounceSettings {
+    /// A folder with templates that take the place of the built-in ones of the same name.
+    pub(crate) templates: Option<PathBuf>,
+    /// The folder that `announce` writes pages, feed and calendar to.
+    pub(crate) site: Option<PathBuf>,
+    /// Where that folder is found on the web.
+    pub(crate) url: Option<String>,
+    /// The days before a step on which owners are reminded of it: 7 and 1 unless set.
+    pub(crate) reminders: Option<Vec<u16>>,
 }
 
 impl Config {

@@ -10,6 +10,7 @@ mod files;
 mod helpers;
 mod hidden;
 mod project;
+mod rollouts;
 mod run;
 mod theme;
 mod vault;
@@ -66,6 +67,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Verb::Trust(args) => verbs::trust::run(args, &cli.common),
         Verb::Vault(args) => verbs::vault::run(args),
         Verb::Modules(args) => verbs::modules::run(args),
+        Verb::Rollout(args) => verbs::rollout::run(args, &cli.common),
+        Verb::Announce(args) => verbs::announce::run(args, &cli.common),
         Verb::Schema => verbs::schema::run(),
         Verb::Man { folder } => {
             let made = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));

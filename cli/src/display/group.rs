@@ -2,9 +2,9 @@
 
 use indexmap::IndexMap;
 use rectify_core::{
-    event::{Outcome, PropertyChange, Status, TaskInfo, TaskReport},
+    event::{Outcome, PropertyChange, SkipReason, Status, TaskInfo, TaskReport},
     module::Finding,
-    plan::{Origin, TaskId},
+    plan::{Origin, RolloutMode, TaskId},
     yaml,
 };
 use serde_json::{Map, Value};
@@ -39,6 +39,35 @@ pub(crate) struct Said {
     /// Why: a failure's message and causes, a skip's reason; one a line.
     pub(crate) lines: Vec<String>,
     pub(crate) hint: Option<String>,
+    /// The task's setting, and what the host does with it.
+    pub(crate) stands: Option<Stands>,
+}
+
+/// Where a host stands with the setting of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Stands {
+    pub(crate) setting: String,
+    pub(crate) mode: RolloutMode,
+    pub(crate) why: String,
+    /// What the task would have come to; `None` where it ran, or where nobody looked.
+    pub(crate) would: Option<Status>,
+}
+
+impl Stands {
+    /// Where a task's host stands, if the task belongs to a setting.
+    pub(crate) fn of(info: &TaskInfo, report: &TaskReport) -> Option<Self> {
+        let rollout = info.rollout.as_ref()?;
+        let would = match &report.outcome {
+            Outcome::Skipped { reason: SkipReason::Rollout { would, .. } } => *would,
+            _ => None,
+        };
+        Some(Stands { setting: rollout.setting.clone(), mode: rollout.mode, why: rollout.why.clone(), would })
+    }
+
+    /// What enforcing would do, where that is anything.
+    pub(crate) fn open(&self) -> Option<Status> {
+        self.would.filter(|would| !matches!(would, Status::Unchanged | Status::Skipped))
+    }
 }
 
 /// A finding that can be compared.
@@ -102,7 +131,7 @@ impl Groups {
         let same = Same {
             item: item.map(str::to_owned),
             subject: report.subject.clone(),
-            outcome: said(report, tasks),
+            outcome: Said { stands: Stands::of(info, report), ..said(report, tasks) },
             // What a failed task meant to do did not come about: it would read as if it had, and keep equal failures apart.
             changes: match report.outcome {
                 Outcome::Failed { .. } => Vec::new(),
@@ -118,10 +147,11 @@ impl Groups {
 
     /// What some tasks of a host had changed was taken back.
     pub(crate) fn roll_back(&mut self, host: &str, tasks: &[TaskInfo], taken_back: &[TaskId], because: TaskId) {
-        let rolled = said(&TaskReport::of(Outcome::RolledBack { because }), tasks);
+        let back = TaskReport::of(Outcome::RolledBack { because });
         for info in tasks.iter().filter(|info| taken_back.contains(&info.id)) {
             let key = (info.play.clone(), info.origin.clone(), info.name.clone());
             let Some(group) = self.tasks.get_mut(&key) else { continue };
+            let rolled = Said { stands: Stands::of(info, &back), ..said(&back, tasks) };
             let mut moved = Vec::new();
             for (same, hosts) in &mut group.reports {
                 let changed = matches!(same.outcome.status, Status::Changed | Status::WouldChange);
@@ -191,7 +221,14 @@ pub(crate) fn said(report: &TaskReport, tasks: &[TaskInfo]) -> Said {
         Outcome::Skipped { reason } => vec![super::words::reason(reason, &|ids| named_tasks(ids, tasks))],
         _ => Vec::new(),
     };
-    Said { status: report.outcome.status(), ignored: report.ignored, rescued: report.rescued, lines, hint }
+    Said {
+        status: report.outcome.status(),
+        ignored: report.ignored,
+        rescued: report.rescued,
+        lines,
+        hint,
+        stands: None,
+    }
 }
 
 fn named_properties(properties: &[String]) -> String {

@@ -60,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) diff: bool,
     /// The words that chose the inventory, for commands to run next: ` -i hosts.ini`.
     pub(crate) inventory: String,
+    /// The words that choose playbooks and inventory, for the verbs of `rollout`: ` -p site.yml -i hosts.ini`.
+    pub(crate) again: String,
     /// The terminal that progress is painted on, if there is one.
     pub(crate) screen: Option<Screen>,
     /// The columns of stdout, if it is a terminal.
@@ -171,6 +173,7 @@ impl<'w> Display<'w> {
             diff: self.options.diff,
             diff_lines: most,
             inventory: &self.options.inventory,
+            again: &self.options.again,
         };
         let mut out = Page::new(width, self.options.stdout);
         match self.options.output {

@@ -118,6 +118,7 @@ fn options() -> Options {
         verbose: 0,
         diff: true,
         inventory: " -i hosts.ini".into(),
+        again: " -p site.yml -i hosts.ini".into(),
         screen: None,
         width: None,
         stdout: plain,

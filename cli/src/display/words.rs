@@ -1,7 +1,7 @@
 //! What outcomes are called.
 
 use rectify_core::{
-    event::{HostPhase, HostState, SkipReason, Status},
+    event::{HostPhase, HostState, Outcome, SkipReason, Status, TaskReport},
     plan::TaskId,
 };
 use rectify_remote::run::NOT_BEGUN;
@@ -24,14 +24,49 @@ pub(crate) fn status(status: Status) -> &'static str {
     }
 }
 
+/// What a task of an observed setting would have come to, in words.
+pub(crate) fn would(status: Status) -> &'static str {
+    match status {
+        Status::Changed | Status::WouldChange => "would change",
+        Status::MayChange => "may change",
+        Status::Failed | Status::NotConverged | Status::RolledBack => "would fail",
+        Status::Rescued => "would be rescued",
+        Status::Unchanged | Status::Finding | Status::Skipped => self::status(status),
+    }
+}
+
+/// How many tasks of a host were only observed, because their setting is not enforced there.
+pub(crate) fn observed(host: &HostState) -> u64 {
+    host.reports.values().filter(|report| is_observed(report)).count() as u64
+}
+
+/// Whether a host would change once its settings are enforced.
+pub(crate) fn changes_later(host: &HostState) -> bool {
+    host.reports.values().any(|report| match &report.outcome {
+        Outcome::Skipped { reason: SkipReason::Rollout { would, .. } } => {
+            matches!(would, Some(Status::Changed | Status::WouldChange | Status::MayChange))
+        }
+        _ => false,
+    })
+}
+
+fn is_observed(report: &TaskReport) -> bool {
+    matches!(&report.outcome, Outcome::Skipped { reason: SkipReason::Rollout { would: Some(_), .. } })
+}
+
 /// How many tasks of a host ended how, in the order in which that is told: number, word, meaning. A failure that is
 /// ignored is none.
 pub(crate) fn counts(host: &HostState) -> Vec<(u64, &'static str, Meaning)> {
     let of = |s: Status| {
-        let ignored = if s == Status::Failed { host.ignored } else { 0 };
-        (host.counts.get(s).saturating_sub(ignored), status(s), meaning(s))
+        let elsewhere = match s {
+            Status::Failed => host.ignored,
+            Status::Skipped => observed(host),
+            _ => 0,
+        };
+        (host.counts.get(s).saturating_sub(elsewhere), status(s), meaning(s))
     };
-    COUNTED.into_iter().map(of).chain([(host.ignored, "ignored", Meaning::Skipped)]).collect()
+    let more = [(observed(host), "observed", Meaning::Unsure), (host.ignored, "ignored", Meaning::Skipped)];
+    COUNTED.into_iter().map(of).chain(more).collect()
 }
 
 /// The statuses in the order in which they are counted.

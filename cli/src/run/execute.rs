@@ -12,6 +12,7 @@ use rectify_core::{
     event::{Failure, RunEvent, RunState},
     plan::Mode,
     playbook::Files,
+    rollout::Gather,
 };
 use rectify_remote::run::{BlobSource, Order};
 
@@ -46,20 +47,23 @@ pub(crate) struct Execution {
 }
 
 impl Execution {
-    /// Runs the plans, each on its host, and gives back what is known at the end.
+    /// Runs the plans, each on its host, and gives back what is known at the end, and what was seen of settings.
     ///
     /// # Errors
     /// An output that cannot be written, or a defect of this program. What fails on a host is no error.
-    pub(crate) fn execute(self, project: Project, reach: Reach, compiled: Vec<Compiled>) -> anyhow::Result<RunState> {
+    pub(crate) fn execute(
+        self,
+        shared: &Arc<(Project, Reach)>,
+        compiled: Vec<Compiled>,
+    ) -> anyhow::Result<(RunState, Gather)> {
         let (mut stdout, mut stderr) = (std::io::stdout().lock(), std::io::stderr());
         let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
         let run = compiled.first().map(|c| c.plan.run.clone()).unwrap_or_default();
-        let keyring = project.keyring.clone();
-        let shared = Arc::new((project, reach));
-        let jobs = compiled.into_iter().map(|compiled| job(&shared, compiled)).collect();
+        let keyring = shared.0.keyring.clone();
+        let jobs = compiled.into_iter().map(|compiled| job(shared, compiled)).collect();
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
+        let gather = runtime.block_on(async {
             let mut stream = Stream::new(&mut display, keyring);
             stream.put(RunEvent::Started {
                 run,
@@ -70,12 +74,12 @@ impl Execution {
             })?;
             stream.run(jobs, self.forks).await?;
             stream.put(RunEvent::Finished)?;
-            anyhow::Ok(())
+            anyhow::Ok(stream.gather)
         })?;
         runtime.shutdown_background();
         let (state, written) = display.finish();
         written.context("writing the output")?;
-        Ok(state)
+        Ok((state, gather))
     }
 }
 

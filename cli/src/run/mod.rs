@@ -5,12 +5,13 @@ mod execute;
 mod reach;
 mod stream;
 
-use std::io::Write;
+use std::{io::Write, sync::Arc};
 
 use rectify_core::{
     compile::{CompileOptions, Compiled, Job as Compiler, Selection},
     diag::Diagnostics,
     plan::{Mode, Options as PlanOptions},
+    rollout::Assume,
 };
 
 pub(crate) use ask::passwords;
@@ -18,11 +19,16 @@ pub(crate) use execute::{Execution, screen};
 pub(crate) use reach::{Passwords, Reach};
 
 use crate::{
-    args::{Common, Connection, Run, Tasks},
+    args::{Common, Connection, Run, Tasks, again},
     config::Config,
-    display::{Options, Output},
+    display::{
+        Options, Output,
+        text::{line, names},
+    },
     exit::{self, Expected},
     project::Project,
+    rollouts::{self, Desk, Printed, Standing},
+    theme::{Meaning, Theme},
 };
 
 /// Runs a playbook and says how the program ends.
@@ -33,10 +39,14 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     let config = Config::load()?;
     let playbooks = config.playbooks(&args.playbooks)?;
     let (out_theme, err_theme) = (crate::theme(common, true), crate::theme(common, false));
-    let project = Project::load(&config, &args.hosts, &playbooks, err_theme.is_coloured())?;
+    let mut project = Project::load(&config, &args.hosts, &playbooks, err_theme.is_coloured())?;
+    let desk = Desk::load(&config, &args.rollouts.described, &args.rollouts.clock, &playbooks, &mut project)?;
+    if mode == Mode::Apply && desk.as_ref().is_some_and(|d| d.assume != Assume::default()) {
+        return Err(Expected::usage("--as-of and --stage show what would happen then: use them with check").into());
+    }
     let mut found = Diagnostics::new();
     let options = compile_options(mode, args, &project);
-    let compiler = Compiler::new(&project.playbook, &project.inventory, options, &mut found);
+    let compiler = Compiler::new(&project.playbook, &project.inventory, options.clone(), &mut found);
     if found.has_errors() {
         return Err(project.expected(&found).into());
     }
@@ -45,8 +55,19 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         return list(args, &compiler);
     }
     // Everything is compiled before any host is contacted: what is wrong for one host is known before another is changed.
-    let compiled = compiler.compile_all().map_err(|wrong| project.expected(&wrong))?;
+    let mut compiled = compiler.compile_all().map_err(|wrong| project.expected(&wrong))?;
+    let standing = match &desk {
+        None => Standing::default(),
+        Some(desk) => {
+            let printed = printed(desk, options, &compiled, &project)?;
+            desk.attend(&project, &printed, &mut compiled)?
+        }
+    };
     warn(&project, &found, &compiled)?;
+    let finds = remark(&standing, err_theme)?;
+    if let Some(day) = args.rollouts.clock.as_of.filter(|_| desk.is_some()) {
+        writeln!(std::io::stderr(), "supposing it is the end of {day}, and every dated step was announced and taken")?;
+    }
     if compiled.is_empty() {
         return Err(
             Expected::usage("no host is left to run on: check `hosts` of the plays, -l and the inventory").into()
@@ -65,6 +86,7 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         verbose: args.verbosity.verbose,
         diff: !args.no_diff,
         inventory: args.hosts.chosen(),
+        again: again(&args.playbooks, &args.rollouts.described, &args.hosts),
         screen,
         width: crate::width(),
         stdout: out_theme,
@@ -72,7 +94,46 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     };
     let names = playbooks.iter().map(|p| p.display().to_string()).collect();
     let run = Execution { mode, forks: args.connection.forks, names, display };
-    Ok(run.execute(project, reach, compiled)?.exit_code())
+    let shared = Arc::new((project, reach));
+    let (state, gather) = run.execute(&shared, compiled)?;
+    // A part of the tasks shows a part of what a setting changes.
+    let desk = desk.filter(|_| selection(&args.tasks) == Selection::default());
+    if let Some(Err(problem)) = desk.map(|desk| rollouts::evidence::keep(&desk, &standing, &gather)) {
+        writeln!(std::io::stderr(), "warning: {problem}")?;
+    }
+    Ok(match state.exit_code() {
+        exit::OK if finds => exit::PENDING,
+        code => code,
+    })
+}
+
+/// What the tasks of settings say on each host, those included that this run leaves out.
+fn printed(
+    desk: &Desk,
+    options: CompileOptions,
+    compiled: &[Compiled],
+    project: &Project,
+) -> Result<Printed, Expected> {
+    if options.selection == Selection::default() {
+        return Ok(desk.prints(compiled));
+    }
+    let options = CompileOptions { selection: Selection::default(), ..options };
+    let compiler = Compiler::new(&project.playbook, &project.inventory, options, &mut Diagnostics::new());
+    Ok(desk.prints(&compiler.compile_all().map_err(|wrong| project.expected(&wrong))?))
+}
+
+/// Says on stderr what is odd about skips; whether any of it is a finding.
+///
+/// # Errors
+/// If stderr cannot be written.
+fn remark(standing: &Standing, theme: Theme) -> std::io::Result<bool> {
+    let remarks = standing.remarks();
+    for ((finding, text), hosts) in &remarks {
+        let (meaning, word) = if *finding { (Meaning::Finding, "finding:") } else { (Meaning::Unsure, "warning:") };
+        let hosts = names(hosts, 5);
+        writeln!(std::io::stderr(), "{} {hosts}: {}", theme.paint(meaning, word), line(text))?;
+    }
+    Ok(remarks.keys().any(|(finding, _)| *finding))
 }
 
 fn compile_options(mode: Mode, args: &Run, project: &Project) -> CompileOptions {
@@ -87,11 +148,17 @@ fn compile_options(mode: Mode, args: &Run, project: &Project) -> CompileOptions 
     options
 }
 
-/// What the command line says of hosts and of the way to them.
-pub(crate) fn chosen(mode: Mode, connection: &Connection, project: &Project) -> CompileOptions {
-    let mut options = CompileOptions::new(run_id(), mode);
+/// What the command line says of hosts, where none is contacted.
+pub(crate) fn nowhere(project: &Project) -> CompileOptions {
+    let mut options = CompileOptions::new(run_id(), Mode::Check);
     options.extra_vars.clone_from(&project.extra_vars);
     options.limit.clone_from(&project.limit);
+    options
+}
+
+/// What the command line says of hosts and of the way to them.
+pub(crate) fn chosen(mode: Mode, connection: &Connection, project: &Project) -> CompileOptions {
+    let mut options = CompileOptions { mode, ..nowhere(project) };
     options.r#become = connection.r#become;
     options.become_user.clone_from(&connection.become_user);
     options.become_method.clone_from(&connection.become_method);

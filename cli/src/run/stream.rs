@@ -9,6 +9,7 @@ use std::{
 
 use rectify_core::{
     event::{Event, Failure, IllegalTransition, RunEvent},
+    rollout::Gather,
     vault::Keyring,
 };
 use rectify_remote::{
@@ -54,11 +55,13 @@ pub(crate) struct Stream<'d, 'w> {
     next: u64,
     /// Hosts that are not listened to any more, by their places in the list of jobs.
     expelled: HashSet<usize>,
+    /// What the run saw of settings.
+    pub(crate) gather: Gather,
 }
 
 impl<'d, 'w> Stream<'d, 'w> {
     pub(crate) fn new(display: &'d mut Display<'w>, keyring: Arc<Keyring>) -> Self {
-        Stream { display, keyring, next: 0, expelled: HashSet::new() }
+        Stream { display, keyring, next: 0, expelled: HashSet::new(), gather: Gather::default() }
     }
 
     /// Puts an event behind the ones before.
@@ -66,8 +69,9 @@ impl<'d, 'w> Stream<'d, 'w> {
     /// # Errors
     /// An event that is not legal here; it then has no place in the stream.
     pub(crate) fn put(&mut self, what: RunEvent) -> Result<(), IllegalTransition> {
-        let what = self.masked(what);
-        self.display.take(&Event { seq: self.next, at: now(), what })?;
+        let event = Event { seq: self.next, at: now(), what: self.masked(what) };
+        self.display.take(&event)?;
+        self.gather.take(&event);
         self.next += 1;
         Ok(())
     }
@@ -183,6 +187,7 @@ mod tests {
             verbose: 0,
             diff: false,
             inventory: String::new(),
+            again: String::new(),
             screen: None,
             width: None,
             stdout: plain,

@@ -63,13 +63,14 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         verbose: 0,
         diff: false,
         inventory: args.hosts.chosen(),
+        again: String::new(),
         screen,
         width: crate::width(),
         stdout: out_theme,
         stderr: err_theme,
     };
     let run = Execution { mode: Mode::Check, forks: args.connection.forks, names: vec![PLAYBOOK.into()], display };
-    let state = run.execute(project, reach, compiled)?;
+    let (state, _) = run.execute(&Arc::new((project, reach)), compiled)?;
     let facts = facts(&state);
     let text = match (args.json, args.yaml) {
         (true, _) => format!("{:#}\n", nested(&facts)),

@@ -1,18 +1,19 @@
 //! `rectify lint`: everything that is wrong, without contacting any host.
 
-use std::{io::Write, sync::Arc};
+use std::{collections::BTreeSet, io::Write, sync::Arc};
 
 use rectify_core::{
-    compile::{CompileOptions, Job},
+    compile::{CompileOptions, Compiled, Job},
     diag::{Diagnostics, to_json},
     plan::Mode,
 };
 
 use crate::{
-    args::{Common, Lint as Args},
+    args::{Clock, Common, Lint as Args},
     config::Config,
     exit::{self, Expected},
     project::Project,
+    rollouts::{Desk, contacts},
 };
 
 /// Checks inventory and playbooks for every host that they are for.
@@ -20,18 +21,32 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let playbooks = config.playbooks(&args.playbooks)?;
     let colour = crate::theme(common, false).is_coloured();
-    let (project, mut found) = Project::read(&config, &args.hosts, &playbooks, |disk| Arc::new(disk), colour)?;
+    let (mut project, mut found) = Project::read(&config, &args.hosts, &playbooks, |disk| Arc::new(disk), colour)?;
+    let clock = Clock::default();
+    let desk = Desk::read(&config, &args.described, &clock, &playbooks, &mut project, &mut found)?;
     if !found.has_errors() {
         let mut options = CompileOptions::new("lint", Mode::Check);
         options.extra_vars.clone_from(&project.extra_vars);
         options.limit.clone_from(&project.limit);
         let job = Job::new(&project.playbook, &project.inventory, options, &mut found);
         match job.compile_all() {
-            Ok(compiled) => compiled.into_iter().for_each(|c| found.extend(c.warnings)),
+            Ok(mut compiled) => {
+                if let Some(desk) = desk {
+                    settings(&desk, &project, &mut compiled, &mut found);
+                }
+                compiled.into_iter().for_each(|c| found.extend(c.warnings));
+            }
             Err(wrong) => found.extend(wrong),
         }
     }
     report(args, &project, &found)
+}
+
+/// What is wrong with the claims and the owners of hosts that have tasks of settings.
+fn settings(desk: &Desk, project: &Project, compiled: &mut [Compiled], found: &mut Diagnostics) {
+    let standing = desk.stand(project, &desk.prints(compiled), compiled, found);
+    let hosts: BTreeSet<&str> = standing.subjects.values().flat_map(|hosts| hosts.keys().map(String::as_str)).collect();
+    let _ = contacts(project, hosts.iter().copied(), found);
 }
 
 fn report(args: &Args, project: &Project, found: &Diagnostics) -> anyhow::Result<u8> {

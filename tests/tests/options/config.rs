@@ -2,8 +2,24 @@
 
 use crate::local::Folder;
 
-/// The keys that have a test, here or in `vault.rs`.
-const TESTED: [&str; 5] = ["inventory", "playbooks", "roles_path", "vault_ids", "vault_password_file"];
+/// The keys that have a test, here, in `vault.rs` or in `announce.rs`.
+const TESTED: [&str; 9] = [
+    "announce",
+    "hook",
+    "inventory",
+    "mail",
+    "playbooks",
+    "roles_path",
+    "rollouts",
+    "vault_ids",
+    "vault_password_file",
+];
+/// And those of tables.
+const TABLES: [(&str, &[&str]); 3] = [
+    ("announce", &["reminders", "site", "templates", "url"]),
+    ("hook", &["secret_file", "timeout"]),
+    ("mail", &["ca_file", "from", "list_id", "password_file", "reply_to", "security", "server", "timeout", "user"]),
+];
 
 /// A folder with a role elsewhere and a playbook that uses it.
 fn folder(config: &str) -> Folder {
@@ -45,12 +61,29 @@ fn roles_are_looked_for_in_roles_path() {
 }
 
 #[test]
+fn settings_are_described_where_rollouts_says() {
+    let folder = crate::flags::folder();
+    let status = || crate::flags::run(&folder, "rollout status FLEET").all();
+    assert!(!status().contains("[opt-out]"), "{}", status());
+    folder.write("rectify.toml", "rollouts = \"other.yml\"\n");
+    assert!(status().contains("[opt-out]"), "{}", status());
+}
+
+/// The keys that a message about an unknown one names.
+fn named(message: &str) -> Vec<&str> {
+    let (_, known) = message.split_once("expected ").unwrap_or_else(|| panic!("{message}"));
+    let mut keys: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
 fn no_key_is_without_a_test_and_an_unknown_one_is_refused() {
     let said = folder("nonsense = 1\n").run(&["inventory", "-i", "hosts"]);
     assert_eq!(said.code, Some(5));
-    // The message names all that there are.
-    let (_, known) = said.stderr.split_once("expected ").unwrap_or_else(|| panic!("{}", said.all()));
-    let mut keys: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    keys.sort_unstable();
-    assert_eq!(keys, TESTED, "a key of rectify.toml needs a test: {}", said.stderr);
+    assert_eq!(named(&said.stderr), TESTED, "a key of rectify.toml needs a test: {}", said.stderr);
+    for (table, tested) in TABLES {
+        let said = folder(&format!("[{table}]\nnonsense = 1\n")).run(&["inventory", "-i", "hosts"]);
+        assert_eq!((said.code, named(&said.stderr).as_slice()), (Some(5), tested), "{table}: {}", said.stderr);
+    }
 }

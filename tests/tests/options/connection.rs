@@ -193,6 +193,31 @@ fn facts_are_reached_for_like_any_run() {
 }
 
 #[test]
+fn announce_looks_at_hosts_like_any_run() {
+    let host = Reached::new();
+    let bare = "t ansible_host={address} owner=alpha";
+    let task = "{rollout: who, copy: {dest: /etc/who, content: \"I am {{ ansible_user_id }}\\n\"}}";
+    host.lease.write("who.yml", &format!("- {{hosts: all, tasks: [{task}]}}\n")).unwrap();
+    let setting = crate::rollouts::setting("who", "opt-in: 2020-01-01, opt-out: 2020-02-01", "");
+    host.lease.write("rollouts.yml", &format!("settings:\n{setting}")).unwrap();
+    host.lease.write("group_vars/all.yml", "contacts: {alpha: alpha@example.org}\n").unwrap();
+    let preview = ["-p", "who.yml", "--preview"];
+    let announce = |more: &[&str]| host.run("announce", bare, CONFIG, &[&preview, more].concat());
+    let login = ["-u", "deploy", "--private-key", "{key}"];
+    let with = |more: &[&str]| announce(&[&login, more].concat());
+    assert!(with(&[]).contains("+I am deploy"), "{}", with(&[]));
+    assert!(!announce(&login[..2]).contains("I am deploy") && !announce(&login[2..]).contains("I am deploy"));
+    assert!(with(&["-b"]).contains("+I am root"));
+    assert!(with(&["-b", "--become-user", "admin"]).contains("+I am admin"));
+    assert!(with(&["-b", "--become-method", "doas"]).contains("ran command"));
+    let unknown = host.run("announce", bare, "Host *\n", &[preview.as_slice(), &login].concat());
+    assert!(unknown.contains("exit Some(4)"), "another configuration knows another key: {unknown}");
+    let asked = [preview.as_slice(), &["-u", "admin", "-k", "-b", "-K"]].concat();
+    let said = host.on_a_terminal("announce", bare, CONFIG, &asked, &[LOGIN, BECOME]);
+    assert!(said.contains("I am root") && said.contains("Accepted password for admin"), "{said}");
+}
+
+#[test]
 fn trust_records_what_it_is_told_to() {
     let host = Reached::new();
     let line = "t ansible_host={address}\nu ansible_host={address} ansible_port={silent}\nl ansible_connection=local";

@@ -21,7 +21,7 @@ pub(crate) struct Case {
     seen: Seen,
 }
 
-const fn case(option: &'static str, without: &'static str, with: &'static str, seen: Seen) -> Case {
+pub(crate) const fn case(option: &'static str, without: &'static str, with: &'static str, seen: Seen) -> Case {
     Case { option, without, with, seen }
 }
 
@@ -120,7 +120,7 @@ pub(crate) const OTHERS: &[Case] = &[
 ];
 
 /// The files that the cases name.
-fn folder() -> Folder {
+pub(crate) fn folder() -> Folder {
     let folder = Folder::new();
     let hosts = std::fs::read_to_string(folder.path().join("hosts")).unwrap();
     folder.write("hosts", &format!("{hosts}[all:vars]\nfolder={}\n", folder.at("")));
@@ -158,6 +158,7 @@ fn folder() -> Folder {
     folder.write("broken.yml", "- hosts: all\n  tasks: [{nonsense: {}}]\n");
     folder.write("words.yml", "word: green\n");
     folder.write("beside/host_vars/a.yml", "place: from beside\n");
+    crate::rollouts::files(&folder);
     folder
 }
 
@@ -172,8 +173,8 @@ fn silence(folder: &Folder) -> std::net::TcpListener {
     listener
 }
 
-fn run(folder: &Folder, words: &str) -> Said {
-    let words = words
+pub(crate) fn run(folder: &Folder, words: &str) -> Said {
+    let words = crate::rollouts::spelled(words)
         .replace("CHECK", "check site.yml -i hosts HELPER")
         .replace("FACTS", "facts -i hosts HELPER --filter kernel");
     let words = words.replace("HELPER", &format!("--helper-dir {}", folder.at("helper")));
@@ -204,7 +205,7 @@ fn beginning(text: &str) -> String {
     text.chars().take(4000).collect()
 }
 
-fn hold(cases: &[Case]) {
+pub(crate) fn hold(cases: &[Case]) {
     let halves: Vec<Vec<String>> = std::thread::scope(|scope| {
         let parts: Vec<_> = cases.chunks(cases.len().div_ceil(3)).map(|part| scope.spawn(|| wrong(part))).collect();
         parts.into_iter().map(|part| part.join().unwrap()).collect()
@@ -236,8 +237,12 @@ fn apply_changes_what_check_only_announces() {
 fn the_helper_is_kept_where_it_is_asked_to_be() {
     let folder = folder();
     assert_eq!(run(&folder, "check site.yml -i hosts -l a --helper-dir relative").code, Some(4));
-    for (verb, place) in [("check site.yml", "kept/here"), ("facts", "kept/there")] {
-        let said = run(&folder, &format!("{verb} -i hosts -l a --helper-dir {}", folder.at(place)));
+    for (verb, place) in [
+        ("check site.yml -i hosts", "kept/here"),
+        ("facts -i hosts", "kept/there"),
+        ("announce --preview FLEET", "kept/elsewhere"),
+    ] {
+        let said = run(&folder, &format!("{verb} -l a --helper-dir {}", folder.at(place)));
         let kept: Vec<_> = std::fs::read_dir(folder.path().join(place)).unwrap().collect();
         assert_eq!(kept.len(), 1, "{}", said.all());
     }
@@ -281,7 +286,7 @@ fn as_many_tasks_at_a_time_as_parallel_says() {
 fn as_many_hosts_are_asked_at_a_time_as_forks_says() {
     let folder = folder();
     let _silence = silence(&folder);
-    for verb in ["trust", "facts HELPER"] {
+    for verb in ["trust", "facts HELPER", "announce HELPER --preview -p fleet/site.yml"] {
         let begun = std::time::Instant::now();
         let said = run(&folder, &format!("{verb} -i silent -T 1 -f 1"));
         assert_eq!(said.code, Some(4), "{}", said.all());

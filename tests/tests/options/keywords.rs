@@ -58,6 +58,8 @@ fn folder(hosts: usize) -> Folder {
     let names: String = (0..hosts).map(|n| format!("case{n}\n")).collect();
     folder.write("hosts", &format!("{names}other\n[all:vars]\nansible_connection=local\nfolder={}\n", folder.at("")));
     folder.write("words.yml", "file_word: from a file\n");
+    let quiet = crate::rollouts::setting("quiet", "opt-in: 2020-01-01, opt-out: 2090-01-01", "");
+    folder.write("rollouts.yml", &format!("settings:\n{quiet}"));
     folder.write("files/here.txt", "here\n");
     let tasks = [
         ("say", "- debug: {msg: \"says {{ word | default('nothing') }}\"}\n"),

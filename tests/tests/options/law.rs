@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::local::Folder;
-use crate::{connection, flags, keywords, ssh_config};
+use crate::{connection, flags, keywords, rollouts, ssh_config};
 
 /// Options that tests of their own prove, and those tests.
 const BY_TEST: &[(&str, &str)] = &[
@@ -54,6 +54,34 @@ const BY_TEST: &[(&str, &str)] = &[
     ("vault encrypt-string --prompt", "vault::vault_encrypts_texts_as_values"),
     ("vault encrypt-string --output", "vault::vault_encrypts_texts_as_values"),
     ("vault encrypt-string --encrypt-vault-id", "vault::vault_encrypts_texts_as_values"),
+    ("rollout advance --force", "rollouts::a_step_is_forced_with_a_reason_only_and_the_reason_is_kept"),
+    ("rollout object SETTING", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout object --as", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout object --reason", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout object --playbook", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout object --inventory", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout object --rollouts", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout answer OBJECTION", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout answer ANSWER", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout answer --playbook", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout answer --rollouts", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout review SETTING", "rollouts::an_emergency_is_reviewed_and_nothing_else_is"),
+    ("rollout review NOTE", "rollouts::an_emergency_is_reviewed_and_nothing_else_is"),
+    ("rollout review --playbook", "rollouts::an_emergency_is_reviewed_and_nothing_else_is"),
+    ("rollout review --rollouts", "rollouts::an_emergency_is_reviewed_and_nothing_else_is"),
+    ("announce --preview", "announce::a_preview_sends_nothing_and_the_first_real_one_sends_once"),
+    ("announce --due", "announce::what_is_due_is_sent_once"),
+    ("announce --site", "announce::pages_go_where_they_are_wanted"),
+    ("announce --forks", "flags::as_many_hosts_are_asked_at_a_time_as_forks_says"),
+    ("announce --helper-dir", "flags::the_helper_is_kept_where_it_is_asked_to_be"),
+    ("announce --user", "connection::announce_looks_at_hosts_like_any_run"),
+    ("announce --private-key", "connection::announce_looks_at_hosts_like_any_run"),
+    ("announce --ssh-config", "connection::announce_looks_at_hosts_like_any_run"),
+    ("announce --become", "connection::announce_looks_at_hosts_like_any_run"),
+    ("announce --become-user", "connection::announce_looks_at_hosts_like_any_run"),
+    ("announce --become-method", "connection::announce_looks_at_hosts_like_any_run"),
+    ("announce --ask-pass", "connection::announce_looks_at_hosts_like_any_run"),
+    ("announce --ask-become-pass", "connection::announce_looks_at_hosts_like_any_run"),
     ("modules --reference", "flags::modules_writes_its_reference_where_it_is_told_to"),
     ("modules --check", "flags::modules_writes_its_reference_where_it_is_told_to"),
 ];
@@ -105,7 +133,19 @@ fn documented() -> BTreeSet<String> {
 
 /// What every verb with an inventory and every part of `vault` takes, and the tests of it.
 fn of_vaults() -> Vec<(String, &'static str)> {
-    let verbs = ["run", "lint", "graph", "inventory", "facts", "trust"];
+    let verbs = [
+        "run",
+        "lint",
+        "graph",
+        "inventory",
+        "facts",
+        "trust",
+        "rollout status",
+        "rollout why",
+        "rollout advance",
+        "rollout object",
+        "announce",
+    ];
     let verbs = verbs.map(|verb| (verb.to_owned(), "vault::every_verb_with_an_inventory_opens_what_is_encrypted"));
     let parts = [
         ("encrypt", "vault::vault_encrypts_where_and_with_what_it_is_told_to"),
@@ -131,7 +171,7 @@ fn of_vaults() -> Vec<(String, &'static str)> {
 
 #[test]
 fn no_flag_is_without_a_test_and_no_test_without_a_flag() {
-    let cases = flags::RUN.iter().chain(flags::OTHERS).map(|case| case.option);
+    let cases = flags::RUN.iter().chain(flags::OTHERS).chain(rollouts::CASES).map(|case| case.option);
     let mut by_test = of_vaults();
     by_test.extend(BY_TEST.iter().map(|(option, test)| ((*option).to_owned(), *test)));
     let tested: BTreeSet<String> = cases.map(str::to_owned).chain(by_test.iter().map(|(o, _)| o.clone())).collect();

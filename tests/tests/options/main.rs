@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod announce;
 mod config;
 mod connection;
 mod flags;
@@ -11,5 +12,6 @@ mod keywords;
 mod law;
 mod local;
 mod reach;
+mod rollouts;
 mod ssh_config;
 mod vault;

@@ -16,6 +16,10 @@ fn folder() -> Folder {
     folder.write("hosts", "a ansible_host=127.0.0.1 ansible_port=9\n");
     folder.write("site.yml", "- hosts: a\n  gather_facts: false\n  tasks: [{command: \"true\"}]\n");
     folder.write("host_vars/a.yml", "word: bar\n");
+    folder.write("settled.yml", "- hosts: a\n  tasks: [{rollout: banner, command: \"true\"}]\n");
+    let setting = crate::rollouts::setting("banner", "opt-in: 2020-01-01, opt-out: 2020-02-01", "");
+    folder.write("rollouts.yml", &format!("settings:\n{setting}"));
+    folder.write("group_vars/all.yml", "owner: alpha\ncontacts: {alpha: alpha@example.org}\n");
     folder.write("plain", "in the clear\n");
     ran(&folder, "encrypt --vault-password-file pw host_vars/a.yml");
     folder
@@ -46,7 +50,20 @@ fn text(folder: &Folder, name: &str) -> String {
 fn every_verb_with_an_inventory_opens_what_is_encrypted() {
     const CLOSED: &str = "no vault password was given";
     let folder = folder();
-    for verb in ["check site.yml", "apply site.yml", "lint site.yml", "graph site.yml", "inventory", "facts", "trust"] {
+    for verb in [
+        "check site.yml",
+        "apply site.yml",
+        "lint site.yml",
+        "graph site.yml",
+        "inventory",
+        "facts",
+        "trust",
+        "rollout status -p settled.yml",
+        "rollout why a banner -p settled.yml",
+        "rollout advance banner -p settled.yml",
+        "rollout object banner --as alpha --reason no -p settled.yml",
+        "announce -p settled.yml --preview",
+    ] {
         let words: Vec<&str> = verb.split_whitespace().chain(["-i", "hosts"]).collect();
         let closed = folder.run(&words);
         assert!(closed.code == Some(5) && closed.stderr.contains(CLOSED), "{verb}: {}", closed.all());

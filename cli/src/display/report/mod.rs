@@ -2,11 +2,13 @@
 
 mod change;
 mod recap;
+mod settings;
 mod unreachable;
 
 use rectify_core::{
     event::{RunState, Status},
     module::Severity,
+    plan::Mode,
 };
 
 use super::{
@@ -31,6 +33,8 @@ pub(crate) struct Detail<'a> {
     pub(crate) diff_lines: usize,
     /// The words that choose this run's inventory, for commands to run next: ` -i hosts.ini`.
     pub(crate) inventory: &'a str,
+    /// The words that choose this run's playbooks and inventory, for the verbs of `rollout`: ` -p site.yml -i hosts.ini`.
+    pub(crate) again: &'a str,
 }
 
 impl Detail<'_> {
@@ -44,6 +48,7 @@ impl Detail<'_> {
 pub(crate) fn report(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail<'_>, took: i64) {
     tasks(page, state, groups, detail, &|same| is_shown(same, detail));
     unreachable::unreachable(page, state, detail);
+    settings::settings(page, state, detail);
     recap::recap(page, state, detail.names(), took);
 }
 
@@ -67,6 +72,9 @@ fn tasks(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail<'_>,
         if shown.is_empty() {
             continue;
         }
+        if !shown.iter().all(|told| is_in_full(told.same, state, detail)) {
+            shown = together(shown, state, detail);
+        }
         // What most hosts say comes first.
         shown.sort_by_key(|told| std::cmp::Reverse(told.hosts.len()));
         if play != Some(&group.info.play) {
@@ -79,7 +87,9 @@ fn tasks(page: &mut Page, state: &RunState, groups: &Groups, detail: Detail<'_>,
         // The items of a loop that went alike on the same hosts stand below one heading.
         for alike in shown.chunk_by(|a, b| a.hosts == b.hosts && a.same.outcome == b.same.outcome) {
             outcome(page, &alike[0], state, detail);
-            alike.iter().for_each(|told| body(page, told.same, detail));
+            if is_in_full(alike[0].same, state, detail) {
+                alike.iter().for_each(|told| body(page, told.same, detail));
+            }
         }
     }
 }
@@ -100,9 +110,32 @@ fn in_order<'a>(hosts: &'a [String], state: &RunState) -> Vec<&'a str> {
 fn is_shown(same: &Same, detail: Detail<'_>) -> bool {
     match same.outcome.status {
         Status::Unchanged => detail.verbose >= 1 || !same.messages.is_empty() || same.blocked.is_some(),
-        Status::Skipped => detail.verbose >= 2,
+        Status::Skipped => detail.verbose >= 2 || same.outcome.stands.as_ref().is_some_and(|s| s.open().is_some()),
         _ => true,
     }
+}
+
+/// Of what is not told in full the outcome counts alone: hosts that differ in nothing else are put together.
+fn together<'a>(shown: Vec<Told<'a>>, state: &RunState, detail: Detail<'_>) -> Vec<Told<'a>> {
+    let mut all: Vec<Told<'a>> = Vec::new();
+    for told in shown {
+        let brief = !is_in_full(told.same, state, detail);
+        match all.iter_mut().find(|t| brief && t.same.outcome == told.same.outcome) {
+            Some(same) => {
+                same.hosts.extend(told.hosts);
+                same.hosts.sort_by_key(|host| state.hosts.get_index_of(*host));
+                same.hosts.dedup();
+            }
+            None => all.push(told),
+        }
+    }
+    all
+}
+
+/// Whether more than the outcome is told. An apply is about what it did, not about what a setting would do later.
+fn is_in_full(same: &Same, state: &RunState, detail: Detail<'_>) -> bool {
+    let observed = same.outcome.stands.as_ref().is_some_and(|stands| stands.would.is_some());
+    !observed || detail.verbose >= 1 || matches!(state.run, Some((_, Mode::Check)))
 }
 
 fn heading(page: &mut Page, group: &TaskGroup) {
@@ -120,7 +153,11 @@ fn heading(page: &mut Page, group: &TaskGroup) {
 /// How it went, where, and why.
 fn outcome(page: &mut Page, told: &Told<'_>, state: &RunState, detail: Detail<'_>) {
     let said = &told.same.outcome;
-    let mut spans = vec![meant(words::meaning(said.status), words::status(said.status))];
+    let would = said.stands.as_ref().and_then(|stands| stands.would);
+    let mut spans = match would {
+        Some(would) => vec![meant(Meaning::Quiet, "observed, "), meant(words::meaning(would), words::would(would))],
+        None => vec![meant(words::meaning(said.status), words::status(said.status))],
+    };
     if said.rescued {
         spans.push(meant(Meaning::Quiet, ", rescued"));
     }
@@ -128,11 +165,20 @@ fn outcome(page: &mut Page, told: &Told<'_>, state: &RunState, detail: Detail<'_
         spans.push(meant(Meaning::Quiet, ", ignored"));
     }
     spans.extend(whereabouts(&told.hosts, state, detail));
-    if let (Status::Skipped, Some(why)) = (said.status, said.lines.first()) {
-        spans.push(plain(format!(": {why}")));
-        return page.line(BODY, &spans);
+    let left = said.stands.as_ref().filter(|stands| said.lines.first() == Some(&stands.why));
+    match said.lines.first() {
+        Some(why) if said.status == Status::Skipped && left.is_none() => {
+            spans.push(plain(format!(": {why}")));
+            return page.line(BODY, &spans);
+        }
+        _ => page.line(BODY, &spans),
     }
-    page.line(BODY, &spans);
+    if let Some(stands) = &said.stands {
+        page.line(BODY + 2, &[meant(Meaning::Quiet, format!("setting {}: {}", stands.setting, stands.why))]);
+    }
+    if left.is_some() {
+        return;
+    }
     for (index, text) in said.lines.iter().enumerate() {
         let mut lines = text.trim_end().lines();
         let lead = if index == 0 { "" } else { "caused by: " };
@@ -163,8 +209,10 @@ fn whereabouts<'t>(hosts: &[&str], state: &RunState, detail: Detail<'_>) -> Vec<
 fn body(page: &mut Page, same: &Same, detail: Detail<'_>) {
     let subject = subject(same);
     let mut indent = BODY + 2;
-    let skipped = same.outcome.status == Status::Skipped;
-    let acts = matches!(same.outcome.status, Status::Changed | Status::WouldChange | Status::MayChange);
+    let would = same.outcome.stands.as_ref().and_then(|stands| stands.would);
+    let status = would.unwrap_or(same.outcome.status);
+    let skipped = status == Status::Skipped;
+    let acts = matches!(status, Status::Changed | Status::WouldChange | Status::MayChange);
     let said = acts || !same.changes.is_empty() || !same.findings.is_empty();
     if !subject.is_empty() && !skipped && !change::on_one_line(page, indent, &subject, &same.changes) {
         if said || same.item.is_some() || (detail.verbose >= 1 && same.messages.is_empty()) {

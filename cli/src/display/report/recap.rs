@@ -135,6 +135,7 @@ fn summary(page: &mut Page, state: &RunState, took: i64) {
         (has(Status::Changed), "changed", Meaning::Changed),
         (has(Status::WouldChange), "would change", Meaning::Changed),
         (has(Status::MayChange), "may change", Meaning::Unsure),
+        (hosts(&words::changes_later), "would change once settings are enforced", Meaning::Unsure),
         (hosts(&HostState::has_findings), "with findings", Meaning::Finding),
         (hosts(&|h| h.held.is_some()), "held", Meaning::Unsure),
         (hosts(&|h| h.failures() > 0), "failed", Meaning::Failed),
