@@ -43,6 +43,8 @@ pub struct HostNews {
     pub looks: u32,
     /// How often enforcing would have blocked something there in 30 days, where that is counted.
     pub blocked: Option<u64>,
+    /// What most of that came from, the most frequent first, as the last look counted it.
+    pub blocked_by: Vec<(String, u64)>,
 }
 
 /// A skip in the news.
@@ -178,6 +180,16 @@ impl Newsroom<'_> {
         by_owner.into_iter().map(|(owner, said)| self.message(purpose, owner, said)).collect()
     }
 
+    /// What these steps mean for one host, for those who log in to it: settings that would change something there, or are skipped.
+    pub fn on_host(&self, purpose: Purpose, host: &str, steps: &[(&Setting, StepName)]) -> Vec<SettingNews> {
+        let owner = owners(self.view.inventory, host).into_iter().next().map_or_else(|| "WHO".to_owned(), |(name, _)| name);
+        let told = |(setting, step): &(&Setting, StepName)| {
+            let subjects = self.subjects.get(&setting.id).filter(|s| s.contains_key(host))?;
+            Some(self.setting(purpose, (setting, *step), &owner, subjects, &[host.to_owned()]).0)
+        };
+        steps.iter().filter_map(told).filter(|news| !news.hosts.is_empty() || !news.skips.is_empty()).collect()
+    }
+
     /// Hosts with tasks of a setting that nobody owns.
     pub fn without_owner(&self, setting: &Setting) -> Vec<String> {
         let subjects = self.subjects.get(&setting.id);
@@ -284,6 +296,7 @@ impl Newsroom<'_> {
             since: known.and_then(|e| e.since),
             looks: known.map_or(0, |e| e.times),
             blocked: self.evidence.blocked(&setting.id, setting.revision.number, [host], self.view.now),
+            blocked_by: known.and_then(|e| e.seen.blocked.as_ref()).map(|b| b.most.clone()).unwrap_or_default(),
         }
     }
 

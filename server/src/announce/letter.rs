@@ -18,7 +18,8 @@ const BUILT_IN: [(&str, &str); 3] = [
     ("letter.html", include_str!("../../templates/letter.html")),
     ("setting.html", include_str!("../../templates/setting.html")),
 ];
-const MORE: [(&str, &str); 3] = [
+const MORE: [(&str, &str); 4] = [
+    ("motd.txt", include_str!("../../templates/motd.txt")),
     ("setting.md", include_str!("../../templates/setting.md")),
     ("index.html", include_str!("../../templates/index.html")),
     ("style.css", include_str!("../../templates/style.css")),
@@ -63,6 +64,7 @@ impl Templates {
                 .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("{e}")))?;
             Ok(meaning(name.stage))
         });
+        environment.add_filter("wrap", super::motd::wrap_filter);
         environment.add_filter("lines", |text: &str| text.lines().map(Value::from).collect::<Vec<_>>());
         for (name, text) in BUILT_IN.into_iter().chain(MORE) {
             let own = folder.map(|f| f.join(name)).filter(|path| path.exists());

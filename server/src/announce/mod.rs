@@ -3,6 +3,7 @@
 mod hook;
 mod letter;
 mod mail;
+pub mod motd;
 mod post;
 pub mod site;
 

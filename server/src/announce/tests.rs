@@ -28,7 +28,14 @@ fn change(line: &str) -> TaskChange {
 }
 
 fn host(name: &str, line: &str) -> HostNews {
-    HostNews { host: name.into(), changes: vec![change(line)], since: None, looks: 1, blocked: None }
+    HostNews {
+        host: name.into(),
+        changes: vec![change(line)],
+        since: None,
+        looks: 1,
+        blocked: None,
+        blocked_by: vec![],
+    }
 }
 
 fn setting() -> SettingNews {
@@ -101,6 +108,17 @@ fn an_announcement_says_what_where_when_and_what_to_do_about_it() {
 }
 
 #[test]
+fn it_says_what_would_have_been_blocked_and_for_whom() {
+    let mut counted = news(Purpose::Announcement);
+    let host = &mut counted.settings[0].hosts[0];
+    (host.blocked, host.blocked_by) = (Some(14), vec![("portal.example".into(), 12), ("<b>\u{1b}".into(), 2)]);
+    let letter = letter(&counted);
+    let said = "On web1 it would have blocked something 14 times in the last 30 days: 12 × portal.example, 2 × ";
+    assert!(letter.text.contains(said) && letter.html.contains(said), "{}", letter.text);
+    assert!(!letter.text.contains('\u{1b}') && !letter.html.contains("<b>"), "{}", letter.html);
+}
+
+#[test]
 fn each_purpose_has_its_own_subject() {
     let subject = |purpose| letter(&news(purpose)).subject;
     let what = "Pages are framed by their own site only";
@@ -128,6 +146,51 @@ fn a_template_of_the_site_takes_the_place_of_the_built_in_one() {
     std::fs::write(folder.path().join("letter.txt"), "{{ no_such_thing }}").unwrap();
     let told = Templates::load(Some(folder.path())).unwrap().letter(&news(Purpose::Announcement)).unwrap_err();
     assert!(told.to_string().contains("letter.txt"));
+}
+
+#[test]
+fn the_message_of_the_day_says_what_changes_on_one_host_and_how_to_skip_it() {
+    let templates = Templates::load(None).unwrap();
+    let mut changing = setting();
+    changing.hosts.truncate(1);
+    changing.impact =
+        "Pages of other sites that embed yours show a blank frame, and nobody tells the people who look at it why."
+            .into();
+    let mut skipped = setting();
+    (skipped.id, skipped.title) = ("trace".into(), "TRACE is off".into());
+    skipped.hosts.clear();
+    insta::assert_snapshot!("motd", templates.motd("web1", &[changing, skipped]).unwrap());
+    assert_eq!(templates.motd("web1", &[]).unwrap(), "", "nothing to say");
+}
+
+#[test]
+fn a_message_of_the_day_is_short_and_harmless() {
+    let templates = Templates::load(None).unwrap();
+    let mut evil = setting();
+    evil.hosts = vec![host("web1", "x")];
+    evil.hosts[0].changes[0].subject = "/etc/\u{1b}[2J{{ x }}".into();
+    let more: Vec<TaskChange> = (0..9).map(|n| TaskChange { task: format!("task {n}"), ..change("x") }).collect();
+    evil.hosts[0].changes.extend(more);
+    let text = templates.motd("web1", &vec![evil; 9]).unwrap();
+    assert!(!text.contains('\u{1b}') && text.contains("{{ x }}") && text.contains("... and 4 more."), "{text}");
+    assert!(text.contains("- and 7 more changes") && !text.contains("task 3"), "{text}");
+    assert!(text.lines().count() < 100, "{}", text.lines().count());
+}
+
+#[test]
+fn texts_of_the_day_are_files_by_the_hosts_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("motd");
+    let texts = |text: &str| BTreeMap::from([("web1".to_owned(), text.to_owned()), ("web2".to_owned(), String::new())]);
+    assert_eq!(motd::write(&at, &texts("changes\n")).unwrap(), 2);
+    assert_eq!(std::fs::read_to_string(at.join("web1.txt")).unwrap(), "changes\n");
+    motd::write(&at, &texts("")).unwrap();
+    assert_eq!(std::fs::read_to_string(at.join("web1.txt")).unwrap(), "", "what is over is over");
+    assert_eq!(std::fs::read_dir(&at).unwrap().count(), 2);
+    for name in ["../web1", ".hidden"] {
+        let told = motd::write(&at, &BTreeMap::from([(name.to_owned(), String::new())])).unwrap_err();
+        assert!(told.to_string().contains(name), "{told}");
+    }
 }
 
 /// A mail server on loopback that answers `RCPT` by the address; keeps what it was sent.

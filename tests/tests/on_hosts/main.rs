@@ -6,6 +6,7 @@
 mod audience;
 mod frames;
 mod hold;
+mod motd;
 mod skips;
 
 use rectify_tests::{

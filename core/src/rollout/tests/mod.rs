@@ -6,6 +6,7 @@ mod gate;
 mod gather;
 mod journal;
 mod law;
+mod news;
 mod skips;
 mod stance;
 
