@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::shared::{
     apache::{self, LONGEST, Layout},
+    continued::continued,
     paths,
 };
 
@@ -121,27 +122,13 @@ fn names(path: &Path, pattern: &Regex, host: &dyn Observe) -> HostResult<Vec<(St
     let Some(bytes) = host.read(path, LONGEST)? else { return Ok(Vec::new()) };
     let text = String::from_utf8_lossy(&bytes);
     let mut found = Vec::new();
-    for (number, line) in logical(&text) {
+    // A comment goes on too.
+    for (number, line) in continued(&text, &|_| true) {
         if !line.trim_start().starts_with('#') {
             found.extend(pattern.captures_iter(&line).map(|c| (c[1].to_uppercase(), number)));
         }
     }
     Ok(found)
-}
-
-/// Lines with those joined that end in a backslash, each with the number of its first.
-fn logical(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut goes_on = false;
-    for (number, line) in text.lines().enumerate() {
-        let part = line.strip_suffix('\\');
-        match lines.last_mut().filter(|_| goes_on) {
-            Some((_, whole)) => whole.push_str(part.unwrap_or(line)),
-            None => lines.push((number + 1, part.unwrap_or(line).to_owned())),
-        }
-        goes_on = part.is_some();
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::kind::shared::continued::continued;
+
 /// What may stand before a command, and `NO` before each.
 const TAGS: [&str; 8] = ["EXEC", "FOLLOW", "INTERCEPT", "LOG_INPUT", "LOG_OUTPUT", "MAIL", "PASSWD", "SETENV"];
 
@@ -66,7 +68,8 @@ pub(super) fn read(
     each: &mut dyn FnMut(Line),
     wrong: &mut dyn FnMut(String),
 ) {
-    for (number, line) in logical(text) {
+    // A comment ends with its line, whatever that ends in: what follows is not part of it.
+    for (number, line) in continued(text, &|whole| strip(whole).len() == whole.len()) {
         let place = format!("{file}:{number}");
         match directive(&line) {
             Some(include) => each(Line::Include(include)),
@@ -77,26 +80,6 @@ pub(super) fn read(
             },
         }
     }
-}
-
-/// Lines with those joined that end in a backslash, each with the number of its first.
-fn logical(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut goes_on = false;
-    for (number, line) in text.lines().enumerate() {
-        let (part, more) = match line.strip_suffix('\\') {
-            Some(part) => (part, true),
-            None => (line, false),
-        };
-        match lines.last_mut().filter(|_| goes_on) {
-            // The white space before the next word is not part of one.
-            Some((_, whole)) => whole.push_str(part.trim_start()),
-            None => lines.push((number + 1, part.to_owned())),
-        }
-        // A comment ends with its line, whatever it ends in: what follows is not part of it.
-        goes_on = more && lines.last().is_some_and(|(_, whole)| strip(whole).len() == whole.len());
-    }
-    lines
 }
 
 fn directive(line: &str) -> Option<Include> {

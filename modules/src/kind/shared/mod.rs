@@ -3,6 +3,7 @@
 pub(crate) mod apache;
 pub(crate) mod attrs;
 pub(crate) mod clock;
+pub(crate) mod continued;
 pub(crate) mod digest;
 pub(crate) mod edit;
 pub(crate) mod glob;
