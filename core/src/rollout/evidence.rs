@@ -53,7 +53,9 @@ impl Counted {
         while self.days.len() > MOST.0 {
             self.days.pop_first();
         }
-        let short = |who: &str| who.chars().take(200).collect::<String>();
+        // Whoever it came from chose the text: it is shown in terminals and mails.
+        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let short = |who: &str| who.chars().take(200).map(plain).collect::<String>();
         self.most.extend(blocked.most.iter().map(|(who, n)| (short(who), *n)));
         self.most.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
         self.most.truncate(MOST.1);

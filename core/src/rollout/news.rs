@@ -182,7 +182,8 @@ impl Newsroom<'_> {
 
     /// What these steps mean for one host, for those who log in to it: settings that would change something there, or are skipped.
     pub fn on_host(&self, purpose: Purpose, host: &str, steps: &[(&Setting, StepName)]) -> Vec<SettingNews> {
-        let owner = owners(self.view.inventory, host).into_iter().next().map_or_else(|| "WHO".to_owned(), |(name, _)| name);
+        let owner =
+            owners(self.view.inventory, host).into_iter().next().map_or_else(|| "WHO".to_owned(), |(name, _)| name);
         let told = |(setting, step): &(&Setting, StepName)| {
             let subjects = self.subjects.get(&setting.id).filter(|s| s.contains_key(host))?;
             Some(self.setting(purpose, (setting, *step), &owner, subjects, &[host.to_owned()]).0)
