@@ -11,14 +11,20 @@
 //! needed for the helper to finish. [`ToHost::Cancel`] may come at any time. The helper ends with [`FromHost::Done`] and
 //! exits; a channel that ends without it is a lost host.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{event::HostEvent, plan::Plan};
 
 /// The version of this protocol. It changes whenever a frame changes its meaning.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
+
+/// How often a helper says that it is there.
+pub const BEAT: Duration = Duration::from_secs(5);
 
 /// The largest frame, in bytes. A longer one ends the exchange with an error.
 pub const MAX_FRAME: usize = 16 << 20;
@@ -70,6 +76,8 @@ pub enum FromHost {
     Event(HostEvent),
     /// The plan is through (or was cancelled); the helper exits.
     Done,
+    /// The helper is there, whatever its tasks are waiting for; sent every [`BEAT`].
+    Alive,
     /// The helper could not go on; it exits. The text is for a person.
     Fatal(String),
 }

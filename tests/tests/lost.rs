@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use rectify_tests::fleet::{CONTROLLER_ADDRESS, Host};
 use rectify_tests::image::Image;
 use rectify_tests::pool::{self, Lease};
 use rectify_tests::rectify::{Ran, finish, output, run, start};
+use serde_json::Value;
 
 /// Begins, waits until it is told to go on, and does one thing more.
 const IN_TWO_STEPS: &str = "- hosts: all
@@ -106,6 +108,35 @@ fn a_helper_that_hangs_can_be_left_by_interrupting_twice() {
     let why = &ran.unreachable()[host.name()];
     assert!(why.contains("interrupted") && why.contains("did not end"), "{why}");
     assert_eq!(ran.events.last().unwrap()["event"], "finished", "the report is whole");
+}
+
+#[test]
+fn a_helper_that_hangs_is_given_up_and_what_it_was_doing_is_named() {
+    let lease = pool::lease(&[Image::Debian, Image::Debian]).unwrap();
+    let [hangs, waits] = lease.hosts() else { panic!("two hosts were leased") };
+    impatient(&lease);
+    let mut child = start(&lease, &playbook(&lease, IN_TWO_STEPS)).unwrap();
+    lease.hosts().iter().for_each(|host| wait_for(host, "/run/begun"));
+    hangs.sh(&format!("kill -STOP {}", helper(hangs))).unwrap();
+    let (mut lost, mut finished) = (Vec::new(), Vec::new());
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let host = event["host"].as_str().unwrap_or_default().to_owned();
+        match event["event"].as_str() {
+            Some("unreachable") => {
+                lost.push((host, event["failure"].to_string()));
+                // Its task has been silent for as long, and it was not given up.
+                waits.write("/run/go", "").unwrap();
+            }
+            Some("host_finished") => finished.push(host),
+            _ => {}
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    let [(host, why)] = lost.as_slice() else { panic!("{lost:?}") };
+    assert_eq!((host.as_str(), finished), (hangs.name(), vec![waits.name().to_owned()]));
+    assert!(why.contains("the helper has said nothing for 15 s"), "{why}");
+    assert!(why.contains("while running `shell` (") && why.contains("site.yml:4)"), "{why}");
 }
 
 fn interrupt_until_it_ends(child: &mut Child) {

@@ -5,7 +5,7 @@
 
 use std::{
     io::{Read, Write},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError, Weak, mpsc},
 };
 
 use rectify_core::{
@@ -13,7 +13,7 @@ use rectify_core::{
     event::HostEvent,
     module::Registry,
     plan::{Plan, Task},
-    wire::{self, FromHost, Hello, ToHost, WireError},
+    wire::{self, BEAT, FromHost, Hello, ToHost, WireError},
 };
 
 use crate::{
@@ -37,7 +37,7 @@ pub fn serve(
     hello: &Hello,
     registry: Registry,
 ) -> Ended {
-    let output = Output(Arc::new(Mutex::new(output)));
+    let output = Arc::new(Output(Mutex::new(output)));
     let (send, received) = mpsc::channel();
     let cancel = Arc::new(Cancel::default());
     let live: Arc<Mutex<Option<Arc<Live>>>> = Arc::default();
@@ -59,10 +59,25 @@ pub fn serve(
     let machine = Arc::new(Live::new(blobs));
     machine.expect_units(plan.tasks.iter().filter_map(unit_of));
     *live.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&machine));
+    beat(Arc::downgrade(&output));
     let emit = |event: HostEvent| output.send(&FromHost::Event(event));
     engine::perform(plan, registry, &*machine, &cancel, &emit);
     output.send(&FromHost::Done);
     Ended::Done
+}
+
+/// Says every now and then that the helper is there, until the exchange is over: a task may be silent for hours, and a helper that
+/// hangs must not be taken for one.
+fn beat<W: Write + Send + 'static>(output: Weak<Output<W>>) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(BEAT);
+            match output.upgrade() {
+                Some(output) => output.send(&FromHost::Alive),
+                None => return,
+            }
+        }
+    });
 }
 
 /// The unit that a task is about, where it says so in as many words.
@@ -136,7 +151,7 @@ fn gather(received: &mpsc::Receiver<Result<ToHost, String>>) -> Result<Option<(P
 }
 
 /// The channel to the controller. Once it fails, nothing more is written: the listener ends the run.
-struct Output<W>(Arc<Mutex<W>>);
+struct Output<W>(Mutex<W>);
 
 impl<W: Write> Output<W> {
     fn hello(&self, hello: &Hello) -> Result<(), WireError> {

@@ -11,10 +11,11 @@ mod words;
 use std::{future::Future, time::Duration};
 
 use rectify_core::{
-    event::{Failure as Words, RunEvent},
+    event::{Failure as Words, HostEvent, RunEvent, TaskInfo},
+    plan::TaskId,
     wire::{self, FromHost, Hello, PROTOCOL, ToHost},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 pub use order::{BlobSource, Order, OrderError};
 pub use words::words;
@@ -41,6 +42,15 @@ pub enum Way {
     Ssh(Connector, Box<Target>),
 }
 
+impl Way {
+    fn times(&self) -> &Timeouts {
+        match self {
+            Way::Local(times) => times,
+            Way::Ssh(_, target) => &target.timeouts,
+        }
+    }
+}
+
 /// How far the operator has interrupted the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Stop {
@@ -62,6 +72,7 @@ where
     F: Future<Output = ()>,
 {
     let host = order.host.clone();
+    let patience = way.times().patience();
     emit(RunEvent::Connecting { host: host.clone() }).await;
     let opened = tokio::select! {
         opened = open(&way, start, &order) => opened,
@@ -71,8 +82,10 @@ where
     };
     let ended = match opened {
         Ok((sender, receiver)) => {
-            emit(RunEvent::Connected { host: host.clone(), tasks: order.tasks }).await;
-            relay(&host, sender, receiver, &mut stop, &emit).await
+            emit(RunEvent::Connected { host: host.clone(), tasks: order.tasks.clone() }).await;
+            let mut running = Vec::new();
+            let ended = relay(&host, sender, receiver, patience, &mut running, &mut stop, &emit).await;
+            ended.map_err(|words| while_running(words, &running, &order.tasks))
         }
         Err(error) => Err(words(&error)),
     };
@@ -81,6 +94,14 @@ where
         Err(failure) => RunEvent::Unreachable { host, failure },
     })
     .await;
+}
+
+/// With the tasks that were running: nobody knows how far they came.
+fn while_running(mut words: Words, running: &[TaskId], tasks: &[TaskInfo]) -> Words {
+    for task in tasks.iter().filter(|task| running.contains(&task.id)) {
+        words.causes.push(format!("while running `{}` ({}:{})", task.name, task.origin.file, task.origin.line));
+    }
+    words
 }
 
 async fn stopped(stop: &mut watch::Receiver<Stop>) {
@@ -130,6 +151,8 @@ async fn relay<E, F>(
     host: &str,
     mut sender: FrameSender,
     mut receiver: FrameReceiver,
+    patience: Option<Duration>,
+    running: &mut Vec<TaskId>,
     stop: &mut watch::Receiver<Stop>,
     emit: &E,
 ) -> Result<(), Words>
@@ -139,14 +162,20 @@ where
 {
     let mut killed = false;
     let mut told = Stop::No;
+    let mut heard = Instant::now();
     loop {
         let frame = tokio::select! {
             frame = receiver.receive() => frame,
-            () = tokio::time::sleep(LAST_WORDS), if killed => {
+            () = tokio::time::sleep_until(heard + LAST_WORDS), if killed => {
                 let seconds = LAST_WORDS.as_secs();
                 return Err(Words::new(format!(
                     "interrupted, and the helper did not end within {seconds} s: what it was doing there is not known"
                 )));
+            }
+            () = tokio::time::sleep_until(heard + patience.unwrap_or_default()), if !killed && patience.is_some() => {
+                let seconds = patience.unwrap_or_default().as_secs();
+                let words = Words::new(format!("the helper has said nothing for {seconds} s: it hangs, or the machine does"));
+                return Err(words.hinting("ServerAliveInterval and ServerAliveCountMax of ssh_config say how long to wait"));
             }
             changed = further(stop, told), if told < Stop::Kill => {
                 match changed {
@@ -158,7 +187,7 @@ where
                             let _ = sender.send(frame).await;
                         }
                         if now == Stop::Kill {
-                            killed = true;
+                            (killed, heard) = (true, Instant::now());
                             sender.finish().await;
                         }
                     }
@@ -173,8 +202,21 @@ where
             Ok(None) => return Err(words(&receiver.lost().await)),
             Err(error) => return Err(words(&error)),
         };
-        match wire::decode::<FromHost>(&frame) {
-            Ok(FromHost::Event(what)) => emit(RunEvent::Host { host: host.to_owned(), what }).await,
+        let said = wire::decode::<FromHost>(&frame);
+        // Who was told to end must do so: being alive is not enough then.
+        if !killed || !matches!(said, Ok(FromHost::Alive)) {
+            heard = Instant::now();
+        }
+        match said {
+            Ok(FromHost::Event(what)) => {
+                match &what {
+                    HostEvent::TaskStarted { task, .. } => running.push(*task),
+                    HostEvent::TaskFinished { task, .. } => running.retain(|t| t != task),
+                    _ => {}
+                }
+                emit(RunEvent::Host { host: host.to_owned(), what }).await;
+            }
+            Ok(FromHost::Alive) => {}
             Ok(FromHost::Done) => return Ok(()),
             Ok(FromHost::Fatal(message)) => return Err(Words::new(format!("the helper gave up: {message}"))),
             Err(error) => return Err(Words::new(format!("the helper sent what cannot be read: {error}"))),

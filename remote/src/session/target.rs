@@ -2,6 +2,8 @@
 
 use std::{fmt, future::Future, net::IpAddr, path::Path, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
+use rectify_core::wire::BEAT;
+
 use super::host_key::HostKey;
 use crate::{HostKeyRefusal, Secret, known_hosts};
 
@@ -93,6 +95,15 @@ pub struct Timeouts {
     pub keepalive_max: u32,
     /// A write that makes no progress for this long ends the connection.
     pub progress: Duration,
+}
+
+impl Timeouts {
+    /// For how long a helper may say nothing before it is given up: as long as a peer may that is asked whether it is
+    /// alive, but so long that several of its beats are missing. None where nobody is to ask.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        let asked = self.keepalive.saturating_mul(self.keepalive_max.max(1));
+        (!self.keepalive.is_zero()).then(|| asked.max(BEAT * 3))
+    }
 }
 
 impl Default for Timeouts {

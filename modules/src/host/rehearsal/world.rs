@@ -13,7 +13,7 @@ use rectify_core::module::{HostError, HostResult, Observe};
 use super::mounts::Mounts;
 
 /// Where blobs come from, by hash.
-pub type Blobs<'a> = dyn Fn(&str) -> HostResult<Arc<[u8]>> + Send + Sync + 'a;
+pub(super) type Blobs<'a> = dyn Fn(&str) -> HostResult<Arc<[u8]>> + Send + Sync + 'a;
 
 /// How many folders of the base are remembered as being folders.
 const FOLDERS: usize = 4096;
