@@ -27,6 +27,7 @@ pub struct HookSettings {
 #[derive(Debug)]
 pub struct Hook {
     client: reqwest::Client,
+    patience: Duration,
     secret: Option<String>,
 }
 
@@ -36,17 +37,17 @@ impl Hook {
     /// # Errors
     /// A secret that cannot be read or that everybody may read.
     pub fn new(settings: Option<&HookSettings>) -> Result<Self, ChannelError> {
-        let timeout = Duration::from_secs(settings.and_then(|s| s.timeout).unwrap_or(15));
+        let patience = Duration::from_secs(settings.and_then(|s| s.timeout).unwrap_or(15));
         // An answer that leads elsewhere is refused: the address in the inventory is the one that was meant.
         let client = reqwest::Client::builder()
-            .timeout(timeout)
+            .timeout(patience)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("rectify/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| ChannelError::Settings(format!("[hook] {e}")))?;
         let secret = settings.and_then(|s| s.secret_file.as_ref());
         let secret = secret.map(|path| super::post::secret("[hook] secret_file", path)).transpose()?;
-        Ok(Hook { client, secret })
+        Ok(Hook { client, patience, secret })
     }
 
     /// Posts the news. The receiver knows a repeated one by `Rectify-Delivery`, which is the same for every attempt.
@@ -91,6 +92,9 @@ impl Hook {
                 let status = answer.status();
                 let again = status.is_server_error() || status.as_u16() == 429;
                 Err((format!("the web hook answered {status}"), again))
+            }
+            Err(e) if e.is_timeout() => {
+                Err((format!("the web hook took longer than {} s", self.patience.as_secs()), true))
             }
             // The address may hold a token: it is not repeated.
             Err(e) => Err((super::post::chain(&e.without_url()), true)),

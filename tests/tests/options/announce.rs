@@ -178,16 +178,14 @@ fn a_password_comes_from_a_file_of_ones_own_and_a_certificate_from_one_that_hold
 fn nobody_is_waited_for_longer_than_the_configuration_says() {
     let (folder, server) = (folder(), Heard::silent());
     mail(&folder, &server, "timeout = 1");
-    let begun = std::time::Instant::now();
     let said = announced(&folder, "banner");
     assert!(said.code == Some(3) && said.stdout.contains("2 failed"), "{}", said.all());
-    assert!(begun.elapsed().as_secs() < 30, "two addresses, half a minute each unless it is set");
+    assert!(said.all().contains("the mail server took longer than 1 s"), "{}", said.all());
     hooked(&folder, server.port);
     folder.write("rectify.toml", "[hook]\ntimeout = 1\n");
-    let begun = std::time::Instant::now();
     let said = announced(&folder, "tools");
     assert!(said.code == Some(3) && said.stdout.contains("failed"), "{}", said.all());
-    assert!(begun.elapsed().as_secs() < 30, "one address three times, a quarter of a minute each unless it is set");
+    assert!(said.all().contains("the web hook took longer than 1 s"), "{}", said.all());
 }
 
 /// Everybody is told by a web hook.
