@@ -21,6 +21,7 @@ pub mod plan;
 pub mod playbook;
 #[cfg(feature = "controller")]
 pub mod rollout;
+pub mod small;
 pub mod template;
 #[cfg(feature = "controller")]
 pub mod vault;

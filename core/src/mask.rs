@@ -110,14 +110,14 @@ impl Masker {
 
     /// Registers a secret; one that is shorter than three bytes is left out.
     pub fn add(&mut self, secret: &str) {
-        let mut forms: BTreeSet<String> = self.needles.drain(..).collect();
+        let mut forms: BTreeSet<String> = crate::small::gather(self.needles.drain(..));
         spell(secret, &mut forms);
         self.take(forms);
     }
 
     fn take(&mut self, forms: BTreeSet<String>) {
         self.needles = forms.into_iter().filter(|form| form.len() >= MIN_SECRET).collect();
-        self.needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        crate::small::sort_by(&mut self.needles, |a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         self.heads = vec![false; 256];
         for needle in &self.needles {
             self.heads[usize::from(needle.as_bytes()[0])] = true;

@@ -18,7 +18,7 @@ impl Because {
     /// These tasks.
     pub fn tasks(tasks: impl IntoIterator<Item = TaskId>) -> Self {
         let mut tasks: Vec<TaskId> = tasks.into_iter().collect();
-        tasks.sort_unstable();
+        crate::small::sort(&mut tasks);
         tasks.dedup();
         Because(tasks)
     }

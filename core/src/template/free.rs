@@ -5,6 +5,7 @@ use super::error::{ErrorKind, TemplateError};
 use super::ir::{Arg, Cmp, Code, Const, Expr, Kind, Macro, Stmt, Target};
 use super::lower::unknown_name;
 use super::{TemplateOptions, calls, filters, predicates};
+use crate::small::gather;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -320,9 +321,9 @@ fn established(test: &Expr, truth: bool) -> BTreeSet<Arc<str>> {
             let short = name.strip_prefix("ansible.builtin.").unwrap_or(name);
             let wanted = if truth { "defined" } else { "undefined" };
             match root(operand) {
-                Some(name) if short == wanted => BTreeSet::from([name]),
+                Some(name) if short == wanted => gather([name]),
                 // Any other test on it would have failed.
-                Some(name) if !matches!(short, "defined" | "undefined") && truth => BTreeSet::from([name]),
+                Some(name) if !matches!(short, "defined" | "undefined") && truth => gather([name]),
                 _ => BTreeSet::new(),
             }
         }
@@ -333,10 +334,8 @@ fn established(test: &Expr, truth: bool) -> BTreeSet<Arc<str>> {
         // `x | default(false)` holds only where x exists.
         Kind::Filter(name, _, Some(operand), args) if truth && matches!(&**name, "default" | "d") => {
             match (args.first(), root(operand)) {
-                (Some(Arg::Pos(Expr { kind: Kind::Const(c), .. })), Some(name)) if is_false(c) => {
-                    BTreeSet::from([name])
-                }
-                (None, Some(name)) => BTreeSet::from([name]),
+                (Some(Arg::Pos(Expr { kind: Kind::Const(c), .. })), Some(name)) if is_false(c) => gather([name]),
+                (None, Some(name)) => gather([name]),
                 _ => BTreeSet::new(),
             }
         }

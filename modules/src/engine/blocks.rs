@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rectify_core::plan::{BlockId, Place, Plan, Section, Task, TaskId};
+use rectify_core::{
+    plan::{BlockId, Place, Plan, Section, Task, TaskId},
+    small::gather,
+};
 
 /// Where the tasks of a walk stand.
 pub(crate) struct Blocks {
@@ -28,7 +31,7 @@ impl Blocks {
         let placed = tasks.iter().filter(|task| task.place.is_some());
         let number = |at: usize| BlockId(u32::try_from(at).unwrap_or(u32::MAX));
         let ends = plan.blocks.iter().enumerate().filter_map(|(at, b)| Some((b.transaction.as_ref()?.end, number(at))));
-        Blocks { chains: placed.map(|task| (task.id, chain(task))).collect(), ends: ends.collect() }
+        Blocks { chains: gather(placed.map(|task| (task.id, chain(task)))), ends: gather(ends) }
     }
 
     /// The blocks that a task stands in, innermost first.

@@ -12,6 +12,7 @@ use rectify_core::{
     event::{Outcome, SkipReason},
     module::Because,
     plan::{Section, Task, TaskId},
+    small::gather,
 };
 
 use super::blocks::Blocks;
@@ -71,11 +72,11 @@ pub(crate) fn walk(
     threads: usize,
     work: &(dyn Fn(TaskId, Turn) -> Gone + Sync),
 ) -> Walked {
-    let ids: BTreeSet<TaskId> = tasks.iter().map(|t| t.id).collect();
+    let ids: BTreeSet<TaskId> = gather(tasks.iter().map(|t| t.id));
     let mut followers: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
     let mut open = BTreeMap::new();
     for task in tasks {
-        let before: BTreeSet<TaskId> = task.needs.iter().map(|e| e.on).filter(|on| ids.contains(on)).collect();
+        let before: BTreeSet<TaskId> = gather(task.needs.iter().map(|e| e.on).filter(|on| ids.contains(on)));
         open.insert(task.id, before.len());
         for on in before {
             followers.entry(on).or_default().push(task.id);

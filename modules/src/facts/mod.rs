@@ -181,7 +181,7 @@ impl Look<'_> {
             names.push(entry.name.to_string_lossy().into_owned());
             names.len() < 10_000
         }))?;
-        names.sort();
+        rectify_core::small::sort(&mut names);
         Ok(names)
     }
 }

@@ -116,7 +116,7 @@ fn local_addresses(text: &str) -> Vec<Ipv4Addr> {
             found.extend(last);
         }
     }
-    found.sort_unstable();
+    rectify_core::small::sort(&mut found);
     found.dedup();
     found
 }

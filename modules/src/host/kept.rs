@@ -115,7 +115,7 @@ impl Kept {
         };
         let mut paths: Vec<&PathBuf> = self.paths.iter().collect();
         // What is new goes first, the deepest before what is around it; folders come back before what was in them.
-        paths.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+        rectify_core::small::sort_by_key(&mut paths, |path| std::cmp::Reverse(path.components().count()));
         for path in paths.iter().filter(|path| matches!(self.stood[**path], Stood::Nothing)) {
             note(gone(path, host));
         }

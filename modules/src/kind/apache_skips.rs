@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fancy_regex::Regex;
 use rectify_core::module::{
     Action, Entity, FileKind, Finding, HostResult, ModuleError, Observe, Operate, Relations, Report, Severity,
 };
-use regex_lite::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -105,7 +105,7 @@ fn sources(layout: Layout, host: &dyn Observe) -> HostResult<Vec<(PathBuf, Regex
             inside.extend(read.then(|| folder.join(&entry.name)));
             inside.len() < FILES
         })?;
-        inside.sort();
+        rectify_core::small::sort(&mut inside);
         files.extend(inside.into_iter().map(|path| (path, directive.clone())));
     }
     files.push((options.into(), option));
@@ -125,7 +125,9 @@ fn names(path: &Path, pattern: &Regex, host: &dyn Observe) -> HostResult<Vec<(St
     // A comment goes on too.
     for (number, line) in continued(&text, &|_| true) {
         if !line.trim_start().starts_with('#') {
-            found.extend(pattern.captures_iter(&line).map(|c| (c[1].to_uppercase(), number)));
+            found.extend(
+                pattern.captures_iter(line.as_str()).map_while(Result::ok).map(|c| (c[1].to_uppercase(), number)),
+            );
         }
     }
     Ok(found)

@@ -10,13 +10,12 @@ mod trees;
 use std::path::PathBuf;
 
 use rectify_core::module::{Action, Entity, Finding, ModuleError, Operate, Relations, Report, Severity};
-use regex_lite::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use self::people::{People, Person};
-use super::shared::{glob::glob, paths};
+use super::shared::{glob::Glob, paths};
 
 /// Programs by which a server is reconfigured, or anything is.
 const PROGRAMS: &[&str] = &[
@@ -168,10 +167,10 @@ impl Audience {
         self.configuration.iter().chain(&self.documents).cloned().collect()
     }
 
-    fn patterns(&self) -> Result<Vec<Regex>, String> {
+    fn patterns(&self) -> Result<Vec<Glob>, String> {
         match &self.programs {
-            Some(own) => own.iter().map(|p| glob(p)).collect(),
-            None => PROGRAMS.iter().map(|p| glob(p)).collect(),
+            Some(own) => own.iter().map(|p| Glob::new(p)).collect(),
+            None => PROGRAMS.iter().map(|p| Glob::new(p)).collect(),
         }
     }
 }

@@ -251,7 +251,7 @@ impl Action for Find {
             }
         }
         let messages = found.messages();
-        found.files.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
+        rectify_core::small::sort_by(&mut found.files, |a, b| a["path"].as_str().cmp(&b["path"].as_str()));
         let mut data = Map::new();
         data.insert("matched".into(), found.files.len().into());
         data.insert("examined".into(), found.examined.into());

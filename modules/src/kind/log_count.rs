@@ -7,8 +7,8 @@ mod tests;
 
 use std::path::PathBuf;
 
+use fancy_regex::Regex;
 use rectify_core::module::{Action, Blocked, Entity, Finding, ModuleError, Operate, Relations, Report, Severity};
-use regex_lite::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -167,7 +167,7 @@ impl Resource for Package {
             // The index is too old to know: what a new one has shows when it is there.
             Err(HostError::Program { .. }) if state.fetch => {
                 let missing = request.install.iter().map(|s| &s.name).chain(&request.latest);
-                state.next = missing.map(|name| (name.clone(), Some(WHATEVER.into()))).collect();
+                state.next = rectify_core::small::gather(missing.map(|name| (name.clone(), Some(WHATEVER.into()))));
                 for name in state.next.keys() {
                     state.packages.entry(name.clone()).or_insert(None);
                 }

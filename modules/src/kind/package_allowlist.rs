@@ -69,7 +69,7 @@ impl Resource for PackageAllowlist {
             let transaction = host.resolve(&self.request(extras.keys()))?;
             check(&transaction, &extras, &db)?;
         }
-        let why = extras.keys().map(|name| (name.clone(), kept.why(name))).collect();
+        let why = rectify_core::small::gather(extras.keys().map(|name| (name.clone(), kept.why(name))));
         Ok(Some(State { packages: extras, why }))
     }
 

@@ -108,7 +108,7 @@ impl Args {
 
     /// The tasks because of which the value or an argument is not known.
     pub(crate) fn unknown_with(&self, value: &V) -> Option<Vec<u32>> {
-        let found: BTreeSet<u32> = self.all(value).filter_map(V::unknown_inside).flatten().collect();
+        let found: BTreeSet<u32> = crate::small::gather(self.all(value).filter_map(V::unknown_inside).flatten());
         (!found.is_empty()).then(|| found.into_iter().collect())
     }
 

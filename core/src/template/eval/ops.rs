@@ -39,7 +39,7 @@ fn both_usable(a: &V, b: &V) -> R<()> {
         }
     }
     if !because.is_empty() {
-        because.sort_unstable();
+        crate::small::sort(&mut because);
         because.dedup();
         return Err(Stop::Unknown(because));
     }

@@ -212,7 +212,7 @@ fn write_json(ev: &Ev<'_>, v: &V, layout: &Layout, depth: usize, out: &mut Strin
         V::Map(m) => {
             let mut entries: Vec<(String, V)> = m.entries().into_iter().map(|(k, v)| (k.json(), v)).collect();
             if layout.sort {
-                entries.sort_by(|a, b| a.0.cmp(&b.0));
+                crate::small::sort_by(&mut entries, |a, b| a.0.cmp(&b.0));
             }
             if entries.is_empty() {
                 out.push_str("{}");

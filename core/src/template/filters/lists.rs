@@ -77,7 +77,7 @@ pub(crate) fn path(ev: &Ev<'_>, item: &V, attribute: &V) -> R<V> {
 pub(crate) fn sorted(ev: &Ev<'_>, items: Vec<V>, reverse: bool, key: impl Fn(&V) -> R<V>) -> R<Vec<V>> {
     let mut keyed = items.into_iter().map(|v| Ok((key(&v)?, v))).collect::<R<Vec<_>>>()?;
     let mut failure: Option<Stop> = None;
-    keyed.sort_by(|(a, _), (b, _)| {
+    crate::small::sort_by(&mut keyed, |(a, _), (b, _)| {
         if failure.is_some() {
             return Ordering::Equal;
         }

@@ -59,7 +59,7 @@ fn entries(v: &V, sort: bool) -> Vec<(V, V)> {
     let V::Map(m) = v else { return Vec::new() };
     let mut entries = m.entries();
     if sort {
-        entries.sort_by_key(|(k, _)| k.json());
+        crate::small::sort_by_key(&mut entries, |(k, _)| k.json());
     }
     entries.into_iter().map(|(k, v)| (k.to_v(), v)).collect()
 }

@@ -130,7 +130,7 @@ impl Live {
             let line = self.getent("initgroups", &user.name)?.unwrap_or_default();
             gids.extend(line.split_ascii_whitespace().skip(1).filter_map(|g| g.parse::<u32>().ok()));
         }
-        gids.sort_unstable();
+        rectify_core::small::sort(&mut gids);
         gids.dedup();
         Ok(gids)
     }

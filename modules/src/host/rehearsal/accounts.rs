@@ -128,7 +128,7 @@ impl Sight<'_> {
                 user.groups.push(name.clone());
             }
         }
-        user.groups.sort();
+        rectify_core::small::sort(&mut user.groups);
         user
     }
 }
@@ -170,7 +170,7 @@ impl Hand<'_> {
         if let Some(groups) = &change.groups {
             self.set_membership(name, groups)?;
             user.groups = groups.clone();
-            user.groups.sort();
+            rectify_core::small::sort(&mut user.groups);
             user.groups.dedup();
         }
         let (home, uid, gid) = (user.home.clone(), user.uid, user.gid);
@@ -328,7 +328,7 @@ impl Hand<'_> {
             group.members.retain(|m| m != user);
             if should {
                 group.members.push(user.to_owned());
-                group.members.sort();
+                rectify_core::small::sort(&mut group.members);
             }
             self.state.groups.insert(group.name.clone(), Put { stamp: self.stamp, value: Some(group) });
         }
@@ -383,7 +383,7 @@ impl Hand<'_> {
             names.push(e.name);
             true
         })?;
-        names.sort();
+        rectify_core::small::sort(&mut names);
         for name in names {
             let (source, copy) = (from.join(&name), to.join(&name));
             let Some(node) = self.sight().node(&source, false)? else { continue };

@@ -51,8 +51,6 @@ use rectify_core::{
     plan::TaskId,
 };
 
-#[cfg(feature = "fake")]
-pub use self::world::Blobs;
 use self::{
     hand::Hand,
     notes::{Note, Scope},
@@ -135,7 +133,9 @@ impl<'a> Rehearsal<'a> {
         };
         let canonical: BTreeMap<PathBuf, PathBuf> = {
             let sight = Sight { world, state: &state };
-            extents.iter().filter_map(path_of).map(|p| (p.to_owned(), canonical(&sight, p))).collect()
+            rectify_core::small::gather(
+                extents.iter().filter_map(path_of).map(|p| (p.to_owned(), canonical(&sight, p))),
+            )
         };
         state.note_unknown(extents, &because, &|p| canonical.get(p).cloned().unwrap_or_else(|| p.to_owned()));
         let seq = state.seq;

@@ -90,7 +90,7 @@ impl Sight<'_> {
                 changes.push(change);
             }
         }
-        changes.sort();
+        rectify_core::small::sort(&mut changes);
         Ok(Transaction { changes })
     }
 
@@ -264,7 +264,7 @@ impl Hand<'_> {
             }
         }
         let units = files.iter().filter_map(|f| unit_of(f));
-        for unit in units.collect::<BTreeSet<_>>() {
+        for unit in rectify_core::small::gather::<BTreeSet<_>, _>(units) {
             self.note(Scope::Unit(unit));
         }
         self.note(Scope::PackageFiles(Arc::new(files)));
@@ -299,7 +299,7 @@ impl Hand<'_> {
             }
         }
         self.scripts_ran(change)?;
-        let units: BTreeSet<String> = going.iter().filter_map(|f| unit_of(f)).collect();
+        let units: BTreeSet<String> = rectify_core::small::gather(going.iter().filter_map(|f| unit_of(f)));
         for unit in units {
             self.unit_went(&unit, db.manager == Manager::Apt && !change.purge);
         }
@@ -319,7 +319,7 @@ impl Hand<'_> {
                 self.white_out(path, Some(node))?;
             }
         }
-        folders.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+        rectify_core::small::sort_by_key(&mut folders, |path| std::cmp::Reverse(path.components().count()));
         for folder in folders {
             // Where it is not known what else is in it, it is not known whether it stays.
             match self.sight().is_empty(folder) {

@@ -156,7 +156,7 @@ fn refuse_if_needed(name: &str, host: &dyn Observe) -> Result<(), ModuleError> {
         others.extend(entry.name.to_str().and_then(|n| n.strip_suffix(".load")).map(str::to_owned));
         others.len() < 10_000
     })?;
-    others.sort();
+    rectify_core::small::sort(&mut others);
     for other in others.iter().filter(|o| *o != name) {
         let load = host.read(&Layout::Debian.path(&link(other, "load")), LONGEST)?.unwrap_or_default();
         if words(&String::from_utf8_lossy(&load), "Depends").iter().any(|w| w == name) {

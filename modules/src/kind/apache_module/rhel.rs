@@ -37,7 +37,7 @@ pub(super) fn look(
         false => BTreeSet::new(),
         true if by.is_empty() => {
             program(task, host)?;
-            BTreeSet::from([own_file(&task.name)])
+            rectify_core::small::gather([own_file(&task.name)])
         }
         true => by.clone(),
     };

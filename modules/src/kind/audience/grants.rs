@@ -6,10 +6,9 @@ use std::{
 };
 
 use rectify_core::module::{FileKind, HostError, HostResult, Observe};
-use regex_lite::Regex;
 
 use super::sudoers::{self, Aliases, Include, Item, Line, Rule, is_alias};
-use crate::kind::shared::{glob::glob, paths};
+use crate::kind::shared::{glob::Glob, paths};
 
 const SUDOERS: &str = "/etc/sudoers";
 /// The longest file, and the most files.
@@ -119,7 +118,7 @@ impl Sudo {
             files.len() < LIMIT.1
         };
         soft(host.list(folder, &mut each), &mut self.wrong)?;
-        files.sort();
+        rectify_core::small::sort(&mut files);
         Ok(files)
     }
 
@@ -214,7 +213,7 @@ impl Sudo {
 
     fn is_named(&self, pattern: &str) -> bool {
         let short = self.hostname.split('.').next().unwrap_or_default();
-        glob(&pattern.to_lowercase()).is_ok_and(|p| p.is_match(&self.hostname) || p.is_match(short))
+        Glob::new(&pattern.to_lowercase()).is_ok_and(|p| p.is_match(&self.hostname) || p.is_match(short))
     }
 
     /// The commands that one stands for, and whether each is forbidden.
@@ -227,7 +226,7 @@ impl Sudo {
 }
 
 /// Whether a command of a rule lets somebody reconfigure or publish: everything does, and these programs, and editing in these trees.
-pub(super) fn matters(command: &str, programs: &[Regex], trees: &[PathBuf]) -> bool {
+pub(super) fn matters(command: &str, programs: &[Glob], trees: &[PathBuf]) -> bool {
     let mut words = command.split_whitespace();
     let program = words.next().unwrap_or_default();
     if program == "sudoedit" {

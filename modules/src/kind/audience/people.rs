@@ -6,12 +6,12 @@ use std::{
 };
 
 use rectify_core::module::{FileKind, Group, HostResult, Observe, User};
-use regex_lite::Regex;
 
 use super::{
     grants::{Sudo, Who, matters, soft},
     trees::Writers,
 };
+use crate::kind::shared::glob::Glob;
 
 /// How many reasons are kept of an account; the rest is counted.
 const REASONS: usize = 20;
@@ -79,7 +79,7 @@ impl People {
     fn add(&mut self, account: &str, user: Option<&User>) -> &mut Person {
         let own = |g: &&Group| user.is_some_and(|u| u.gid == g.gid) || g.members.iter().any(|m| m == account);
         let of: Vec<&Group> = self.groups.iter().filter(own).collect();
-        let mut gids: BTreeSet<u32> = of.iter().map(|g| g.gid).collect();
+        let mut gids: BTreeSet<u32> = rectify_core::small::gather(of.iter().map(|g| g.gid));
         gids.extend(user.map(|u| u.gid));
         let person = Person {
             account: account.chars().take(WORDS).collect(),
@@ -88,7 +88,7 @@ impl People {
             declared: false,
             why: Vec::new(),
             more: 0,
-            groups: of.iter().map(|g| g.name.clone()).collect(),
+            groups: rectify_core::small::gather(of.iter().map(|g| g.name.clone())),
             gids,
             uid: user.map(|u| u.uid),
         };
@@ -98,7 +98,7 @@ impl People {
     /// What sudo allows.
     pub(super) fn sudo(
         &mut self,
-        programs: &[Regex],
+        programs: &[Glob],
         trees: &[std::path::PathBuf],
         host: &dyn Observe,
     ) -> HostResult<()> {
@@ -164,7 +164,7 @@ impl People {
 
     /// Everybody for whom there is a reason, by account.
     pub(super) fn into_all(self, declared: &[String]) -> Vec<Person> {
-        let declared: BTreeSet<String> = declared.iter().map(|d| d.trim().to_lowercase()).collect();
+        let declared: BTreeSet<String> = rectify_core::small::gather(declared.iter().map(|d| d.trim().to_lowercase()));
         let known = |text: &str| !text.is_empty() && declared.contains(&text.to_lowercase());
         let judge = |mut person: Person| {
             person.declared =

@@ -122,9 +122,8 @@ impl Survey {
         if self.single {
             return self.found.first().and_then(|(_, sight)| side(sight)).map(State::One);
         }
-        let files =
-            self.found.iter().filter_map(|(job, sight)| Some((Shown(job.path.clone()), side(sight)?))).collect();
-        Some(State::Many { files, more: if after { 0 } else { self.more } })
+        let files = self.found.iter().filter_map(|(job, sight)| Some((Shown(job.path.clone()), side(sight)?)));
+        Some(State::Many { files: rectify_core::small::gather(files), more: if after { 0 } else { self.more } })
     }
 }
 
@@ -170,7 +169,7 @@ impl Copy {
             }
             Ok(())
         })?;
-        survey.found.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        rectify_core::small::sort_by(&mut survey.found, |(a, _), (b, _)| a.path.cmp(&b.path));
         Ok(survey)
     }
 }

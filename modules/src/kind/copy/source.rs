@@ -86,7 +86,7 @@ impl Copy {
             return self.each_of_host(src, &root, host, each);
         }
         let mut sent: Vec<&Sent> = self.sent()?.iter().collect();
-        sent.sort_by(|a, b| a.below.cmp(&b.below));
+        rectify_core::small::sort_by(&mut sent, |a, b| a.below.cmp(&b.below));
         for Sent { below, sha256, size, mode } in sent {
             if below.as_os_str().is_empty() {
                 continue;

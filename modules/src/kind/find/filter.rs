@@ -4,10 +4,9 @@ use std::path::Path;
 
 use fancy_regex::Regex as Python;
 use rectify_core::module::{HostResult, Observe};
-use regex_lite::Regex as Glob;
 
 use super::{
-    super::shared::{clock::SECOND, glob::glob, mode::Mode, tree::Entry},
+    super::shared::{clock::SECOND, glob::Glob, mode::Mode, tree::Entry},
     Find, Stamp,
 };
 
@@ -21,7 +20,7 @@ enum Pattern {
 
 impl Pattern {
     fn new(text: &str, regex: bool) -> Result<Self, String> {
-        if regex { from_start(text).map(Pattern::Regex) } else { glob(text).map(Pattern::Shell) }
+        if regex { from_start(text).map(Pattern::Regex) } else { Glob::new(text).map(Pattern::Shell) }
     }
 
     fn is_match(&self, name: &str) -> bool {

@@ -177,7 +177,7 @@ fn needs<'a>(
     loaded: impl Iterator<Item = &'a String>,
     host: &dyn Observe,
 ) -> Result<BTreeSet<String>, ModuleError> {
-    let mut needed: BTreeSet<String> = loaded.chain(before).cloned().collect();
+    let mut needed: BTreeSet<String> = rectify_core::small::gather(loaded.chain(before).cloned());
     needed.extend(preload.iter().map(|n| n.trim().replace('-', "_")));
     if let Some(available) = guard::listed("modules.dep", host)? {
         needed.extend(ON_DEMAND.iter().map(|n| (*n).to_owned()).filter(|n| available.contains(n)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use regex_lite::Regex;
+use fancy_regex::Regex;
 
 use crate::kind::shared::clock;
 
@@ -41,7 +41,8 @@ impl Tally {
     fn line(&mut self, line: &str) {
         let mut by = None;
         if let Some(pattern) = &self.pattern {
-            let Some(found) = pattern.captures(line) else { return };
+            // A pattern that takes too many steps counts as one that does not match.
+            let Ok(Some(found)) = pattern.captures(line) else { return };
             by = found.name("by").map(|m| m.as_str());
         }
         let Some(day) = day(line) else {
@@ -63,7 +64,7 @@ impl Tally {
     /// How many on each day, and the most frequent sources.
     pub(super) fn into_counts(self) -> (BTreeMap<String, u64>, Vec<(String, u64)>) {
         let mut sources: Vec<(String, u64)> = self.sources.into_iter().collect();
-        sources.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        rectify_core::small::sort_by(&mut sources, |a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         sources.truncate(TOLD);
         (self.days, sources)
     }

@@ -131,7 +131,7 @@ fn rotated(log: &Path, from: i64, host: &dyn Observe) -> HostResult<Vec<(PathBuf
         let meta = host.lstat(&path)?.filter(|m| m.kind == FileKind::File && m.mtime / SECOND >= from);
         files.extend(meta.map(|meta| (path, meta)));
     }
-    files.sort_by_key(|(_, meta)| std::cmp::Reverse(meta.mtime));
+    rectify_core::small::sort_by_key(&mut files, |(_, meta)| std::cmp::Reverse(meta.mtime));
     Ok(files)
 }
 

@@ -100,7 +100,7 @@ impl Package {
                 names.extend(provider(db, &spec.name).map(|p| p.name.clone()));
             }
         }
-        names.sort_unstable();
+        rectify_core::small::sort(&mut names);
         names.dedup();
         names
     }

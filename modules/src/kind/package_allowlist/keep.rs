@@ -63,7 +63,7 @@ impl<'a> Kept<'a> {
     /// What is installed and does not stay, with its version.
     pub(super) fn extras(&self) -> BTreeMap<String, String> {
         let rest = installed(self.db).filter(|(key, _)| !self.kept.contains(key.as_str()));
-        rest.map(|(key, package)| (key.clone(), package.version.clone())).collect()
+        rectify_core::small::gather(rest.map(|(key, package)| (key.clone(), package.version.clone())))
     }
 
     /// Why such a package is there.
@@ -86,7 +86,7 @@ impl<'a> Kept<'a> {
 
     /// The packages that were asked for, and that need or recommend this one, directly or not.
     fn requested_users(&self, name: &str) -> BTreeSet<&'a str> {
-        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::from([name]));
+        let (mut found, mut seen) = (BTreeSet::new(), rectify_core::small::gather::<BTreeSet<_>, _>([name]));
         let mut queue = vec![name];
         while let Some(target) = queue.pop() {
             for user in self.users.get(target).into_iter().flatten().copied().filter(|u| !self.kept.contains(u)) {

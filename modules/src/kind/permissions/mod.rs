@@ -120,7 +120,7 @@ impl Resource for Permissions {
         if !self.repairs() {
             return Ok(Some(State { paths: BTreeMap::new(), more: None }));
         }
-        let paths = survey.fixes.into_iter().map(|(path, fix)| (path, fix.before)).collect();
+        let paths = rectify_core::small::gather(survey.fixes.into_iter().map(|(path, fix)| (path, fix.before)));
         Ok(Some(State { paths, more: Some(survey.more).filter(|more| *more > 0) }))
     }
 
@@ -130,7 +130,8 @@ impl Resource for Permissions {
         let wanted = |path: &Shown, before: &PartialAttrs| {
             fixes.get(path).map_or_else(|| before.clone(), |fix| fix.after.clone())
         };
-        let paths = seen.paths.iter().map(|(path, before)| (path.clone(), wanted(path, before))).collect();
+        let paths =
+            rectify_core::small::gather(seen.paths.iter().map(|(path, before)| (path.clone(), wanted(path, before))));
         Some(State { paths, more: None })
     }
 

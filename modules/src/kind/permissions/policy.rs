@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use rectify_core::module::{FileKind, Meta, ModuleError, Observe};
-use regex_lite::Regex;
 
 use super::{Mode, Permissions, gid, uid};
-use crate::kind::shared::glob::glob;
+use crate::kind::shared::glob::Glob;
 
 /// Somebody who must not be able to write.
 struct Forbidden {
@@ -17,7 +16,7 @@ struct Forbidden {
 
 /// Owner, group and bits for a part of the trees.
 struct Rule {
-    patterns: Vec<Regex>,
+    patterns: Vec<Glob>,
     owner: Option<(u32, String)>,
     group: Option<(u32, String)>,
     file_mode: Option<Mode>,
@@ -25,7 +24,7 @@ struct Rule {
 }
 
 pub(super) struct Policy {
-    exclude: Vec<Regex>,
+    exclude: Vec<Glob>,
     writable: Vec<Rule>,
     general: Rule,
     forbidden: Vec<Forbidden>,
@@ -44,7 +43,7 @@ pub(super) struct Wish {
 
 impl Policy {
     /// The patterns alone, which need no host.
-    pub(super) fn patterns(args: &Permissions) -> Result<(Vec<Regex>, Vec<Vec<Regex>>), String> {
+    pub(super) fn patterns(args: &Permissions) -> Result<(Vec<Glob>, Vec<Vec<Glob>>), String> {
         let roots = &args.path;
         let exclude = compile(&args.exclude, roots)?;
         let writable = args.writable.iter().map(|w| compile(&w.paths, roots)).collect::<Result<_, _>>()?;
@@ -137,20 +136,17 @@ impl Forbidden {
     }
 }
 
-fn compile(patterns: &[String], roots: &[std::path::PathBuf]) -> Result<Vec<Regex>, String> {
+fn compile(patterns: &[String], roots: &[std::path::PathBuf]) -> Result<Vec<Glob>, String> {
     let mut compiled = Vec::new();
     for pattern in patterns {
         let pattern = pattern.trim_end_matches('/');
         if pattern.starts_with('/') {
-            compiled.push(glob(pattern)?);
+            compiled.push(Glob::new(pattern)?);
             continue;
         }
         for root in roots {
             let root = root.to_string_lossy();
-            let rest = glob(pattern)?;
-            let rest = rest.as_str().trim_start_matches("(?s)^");
-            let whole = format!("(?s)^{}/{rest}", regex_lite::escape(root.trim_end_matches('/')));
-            compiled.push(Regex::new(&whole).map_err(|e| format!("the pattern {pattern:?} makes no sense: {e}"))?);
+            compiled.push(Glob::below(root.trim_end_matches('/'), pattern)?);
         }
     }
     Ok(compiled)

@@ -121,7 +121,7 @@ impl Permissions {
             Ok(())
         })?;
         // Their order would otherwise be that of a hash.
-        survey.findings.sort_by(|a, b| a.subject.cmp(&b.subject));
+        rectify_core::small::sort_by(&mut survey.findings, |a, b| a.subject.cmp(&b.subject));
         Ok(survey)
     }
 

@@ -42,7 +42,7 @@ fn copy(from: &Path, to: &Path, mode: u32, user: &User, depth: u32, host: &dyn O
         entries.push(entry);
         true
     })?;
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    rectify_core::small::sort_by(&mut entries, |a, b| a.name.cmp(&b.name));
     for entry in entries {
         let (source, target) = (from.join(&entry.name), to.join(&entry.name));
         let Some(meta) = host.lstat(&source)? else { continue };

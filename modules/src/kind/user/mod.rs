@@ -263,7 +263,7 @@ impl User {
         let kept = if self.append { seen } else { &[] };
         let mut groups: Vec<String> =
             kept.iter().chain(wanted).filter(|g| !g.is_empty() && Some(g.as_str()) != primary).cloned().collect();
-        groups.sort();
+        rectify_core::small::sort(&mut groups);
         groups.dedup();
         groups
     }

@@ -16,13 +16,13 @@ pub(super) fn accounts(passwd: &str, group: &str, shadow: Option<&str>) -> Accou
         }
     }
     let secrets: BTreeMap<&str, (&str, Option<i64>)> =
-        shadow.unwrap_or_default().lines().filter_map(shadow_line).collect();
+        rectify_core::small::gather(shadow.unwrap_or_default().lines().filter_map(shadow_line));
     let users = passwd
         .lines()
         .filter_map(user_line)
         .map(|mut user| {
             if let Some(mut groups) = memberships.get(user.name.as_str()).cloned() {
-                groups.sort_unstable();
+                rectify_core::small::sort(&mut groups);
                 groups.dedup();
                 user.groups = groups;
             }
@@ -65,7 +65,7 @@ pub(in super::super) fn group_line(line: &str) -> Option<Group> {
     }
     let mut members: Vec<String> =
         members.split(',').map(str::trim).filter(|m| !m.is_empty()).map(str::to_owned).collect();
-    members.sort_unstable();
+    rectify_core::small::sort(&mut members);
     members.dedup();
     Some(Group { name: (*name).to_owned(), gid: gid.parse().ok()?, members })
 }

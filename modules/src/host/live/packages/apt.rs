@@ -176,7 +176,7 @@ fn parse(text: &str, db: &PackageDb) -> Transaction {
             Some(PackageChange { name: name.to_owned(), from, to, purge: verb == "Purg" })
         })
         .collect();
-    changes.sort();
+    rectify_core::small::sort(&mut changes);
     // A package that is purged may be listed as removed first.
     changes.dedup_by(|b, a| {
         let same = a.name == b.name && a.to.is_none() && b.to.is_none();

@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str, db: &PackageDb) -> (Transaction, bool) {
             changes.push(change(db, name, arch, Some(version), section));
         }
     }
-    changes.sort();
+    rectify_core::small::sort(&mut changes);
     changes.dedup();
     (Transaction { changes }, downgrade)
 }

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rectify_core::module::{HostError, HostResult, InstalledPackage, Manager, PackageDb, PackageStatus};
+use rectify_core::{
+    module::{HostError, HostResult, InstalledPackage, Manager, PackageDb, PackageStatus},
+    small::gather,
+};
 
 use super::{super::files::look, bad_name};
 
@@ -30,12 +33,8 @@ pub(super) fn read() -> HostResult<PackageDb> {
 
 /// The fields of one paragraph that are of interest, continuation lines left out.
 fn fields(paragraph: &str) -> BTreeMap<&str, &str> {
-    paragraph
-        .lines()
-        .filter(|l| !l.starts_with([' ', '\t']))
-        .filter_map(|l| l.split_once(':'))
-        .map(|(key, value)| (key, value.trim()))
-        .collect()
+    let lines = paragraph.lines().filter(|l| !l.starts_with([' ', '\t']));
+    gather(lines.filter_map(|l| l.split_once(':')).map(|(key, value)| (key, value.trim())))
 }
 
 fn parse(status: &str, extended: &str) -> PackageDb {
@@ -52,14 +51,10 @@ fn parse(status: &str, extended: &str) -> PackageDb {
         .and_then(|f| f.get("Architecture").copied())
         .unwrap_or_default()
         .to_owned();
-    let packages = paragraphs
-        .iter()
-        .filter_map(|f| package(f, &native, &automatic))
-        .map(|p| {
-            let foreign = p.arch != native && p.arch != "all";
-            (if foreign { format!("{}:{}", p.name, p.arch) } else { p.name.clone() }, p)
-        })
-        .collect();
+    let packages = gather(paragraphs.iter().filter_map(|f| package(f, &native, &automatic)).map(|p| {
+        let foreign = p.arch != native && p.arch != "all";
+        (if foreign { format!("{}:{}", p.name, p.arch) } else { p.name.clone() }, p)
+    }));
     PackageDb { manager: Manager::Apt, arch: native, packages }
 }
 
@@ -134,7 +129,7 @@ fn files_in(info: &Path, package: &InstalledPackage) -> HostResult<Vec<(PathBuf,
     };
     let conffiles = read("conffiles")?.unwrap_or_default();
     // `remove-on-upgrade /path` is a word before the path.
-    let kept: BTreeSet<&str> = conffiles.lines().map(|l| l.rsplit(' ').next().unwrap_or(l)).collect();
+    let kept: BTreeSet<&str> = gather(conffiles.lines().map(|l| l.rsplit(' ').next().unwrap_or(l)));
     Ok(list
         .lines()
         .filter(|l| l.starts_with('/') && *l != "/.")

@@ -155,7 +155,7 @@ pub(super) fn transact(live: &Live, request: &PackageRequest) -> HostResult<Tran
 /// What changed between two looks at the database.
 fn difference(before: &PackageDb, after: &PackageDb) -> Transaction {
     let mut names: Vec<&String> = before.packages.keys().chain(after.packages.keys()).collect();
-    names.sort_unstable();
+    rectify_core::small::sort(&mut names);
     names.dedup();
     let version = |db: &PackageDb, name: &str| db.installed(name).map(|p| p.version.clone());
     let changes = names

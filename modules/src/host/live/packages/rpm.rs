@@ -73,7 +73,7 @@ fn parse(text: &str, native: &str, asked_for: &HashSet<String>) -> PackageDb {
     // Several versions of one package (kernels) may be there: the youngest has the plain name.
     let mut found: Vec<(u64, InstalledPackage)> =
         text.split(PACKAGE).filter_map(|record| package(record, asked_for)).collect();
-    found.sort_by_key(|(installed, _)| std::cmp::Reverse(*installed));
+    rectify_core::small::sort_by_key(&mut found, |(installed, _)| std::cmp::Reverse(*installed));
     let mut packages = BTreeMap::new();
     for (_, package) in found {
         let foreign = package.arch != native && package.arch != "noarch";
@@ -93,8 +93,9 @@ fn package(record: &str, asked_for: &HashSet<String>) -> Option<(u64, InstalledP
     if *name == "gpg-pubkey" {
         return None;
     }
-    let parts =
-        |list: &str| -> BTreeSet<String> { list.split(PART).filter(|p| !p.is_empty()).map(str::to_owned).collect() };
+    let parts = |list: &str| -> BTreeSet<String> {
+        rectify_core::small::gather(list.split(PART).filter(|p| !p.is_empty()).map(str::to_owned))
+    };
     let mut provides = parts(provides);
     provides.remove(*name);
     let package = InstalledPackage {
