@@ -19,7 +19,7 @@ use std::{
     process::Command,
 };
 
-use flate2::{Compression, write::GzEncoder};
+use lzma_rust2::{CheckType, FilterType, LzmaOptions, XzOptions, XzWriter};
 use sha2::{Digest, Sha256};
 
 /// Calls that a static glibc answers by loading libraries of the build machine's version at run time.
@@ -46,14 +46,26 @@ const NAME_SERVICE: &[&str] = &[
 /// `dlsym` for newer calls), so they can be refused for other C libraries only.
 const LOADING: &[&str] = &["dlopen", "dlsym", "__libc_dlopen_mode"];
 
-/// Static, and small: nothing unwinds in a program that aborts.
-const FLAGS: &str = "-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no";
+/// Static, and small: nothing unwinds in a program that aborts, and SHA-2 is not unrolled.
+const FLAGS: &str = "-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no \
+    --cfg sha2_backend_soft=\"compact\"";
 
-/// Functions that are the same are kept once. An option of lld, which rustc brings along for this target.
-const FOLD: (&str, &str) = ("x86_64-unknown-linux-gnu", " -C link-arg=-Wl,--icf=all");
+/// Functions that are the same are kept once, strings that end alike as well, and there is no index of the tables for
+/// unwinding, which would leave a hole. Options of lld, which rustc brings along for this target.
+const FOLD: (&str, &str) = ("x86_64-unknown-linux-gnu", " -C link-arg=-Wl,-O2,--icf=all,--no-eh-frame-hdr");
+
+/// Sequences of instructions that stand in many functions become functions, where that saves this many bytes. With
+/// less to save, the packed helper grows more than the other one shrinks.
+const OUTLINE: &str = " -C llvm-args=-enable-machine-outliner=always -C llvm-args=-outliner-benefit-threshold=30";
 
 /// What stays of the tables for unwinding, bytes: zeros, which mean an empty table to the start code that reads it.
 const NO_TABLE: [u8; 256] = [0; 256];
+
+/// The most that a helper may have on a host, bytes.
+const LARGEST: usize = 4 << 20;
+
+/// The most that a helper may have as it is sent to a host, bytes.
+const LARGEST_SENT: usize = 1_550_000;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -127,7 +139,7 @@ fn build(root: &Path, out: &Path, target: &str) -> Result<PathBuf> {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         // Clippy's and other wrappers are for the outer build.
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .env("RUSTFLAGS", format!("{FLAGS}{}", if target == FOLD.0 { FOLD.1 } else { "" }))
+        .env("RUSTFLAGS", flags(target)?)
         .status()?;
     if !status.success() {
         return Err(format!("building the helper for {target} failed").into());
@@ -135,6 +147,17 @@ fn build(root: &Path, out: &Path, target: &str) -> Result<PathBuf> {
     let built = folder.join(target).join(profile).join("rectify-host");
     refuse_forbidden(&built, target)?;
     thin(&built, out, target)
+}
+
+fn flags(target: &str) -> Result<String> {
+    let mut flags = FLAGS.to_owned();
+    if target == FOLD.0 {
+        flags.push_str(FOLD.1);
+    }
+    if travels()? {
+        flags.push_str(OUTLINE);
+    }
+    Ok(flags)
 }
 
 /// Takes out what a program that aborts never reads: symbols, and the tables for unwinding, which the compiler writes all
@@ -148,7 +171,8 @@ fn thin(built: &Path, out: &Path, target: &str) -> Result<PathBuf> {
         .args(["--strip-all", "--remove-section=.comment", "--remove-section=.eh_frame_hdr", "--update-section"])
         .arg(update)
         .args([built, &thin]))?;
-    if target.starts_with(&env::var("CARGO_CFG_TARGET_ARCH")?) {
+    // HOST is the machine that builds: the program that carries the helper may be for another one.
+    if target.split('-').next() == env::var("HOST")?.split('-').next() {
         let said = run(Command::new(&thin).arg("--self-test"))?;
         if said != b"rectify-host ok\n" {
             return Err(format!("{} does not run", thin.display()).into());
@@ -161,7 +185,7 @@ fn thin(built: &Path, out: &Path, target: &str) -> Result<PathBuf> {
 fn binutil(name: &str, target: &str) -> Command {
     let arch = target.split('-').next().unwrap_or(target);
     let prefixed = format!("{arch}-linux-gnu-{name}");
-    let own = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|own| own == arch);
+    let own = env::var("HOST").is_ok_and(|own| own.split('-').next() == Some(arch));
     let there = !own && Command::new(&prefixed).arg("--version").output().is_ok();
     Command::new(if there { prefixed } else { name.to_owned() })
 }
@@ -195,14 +219,42 @@ fn run(command: &mut Command) -> Result<Vec<u8>> {
 fn embed(arch: &str, file: &Path, out: &Path) -> Result<String> {
     let bytes = fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
     let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-    let packed = out.join(format!("rectify-host-{arch}.gz"));
-    let level = if travels()? { Compression::best() } else { Compression::fast() };
-    let mut gz = GzEncoder::new(Vec::new(), level);
-    gz.write_all(&bytes)?;
-    fs::write(&packed, gz.finish()?)?;
+    let packed = out.join(format!("rectify-host-{arch}.xz"));
+    let xz = pack(arch, &bytes)?;
+    if travels()? && arch == "x86_64" {
+        keep_limit("as it lies on a host", bytes.len(), LARGEST)?;
+        keep_limit("as it is sent", xz.len(), LARGEST_SENT)?;
+    }
+    fs::write(&packed, xz)?;
     Ok(format!(
-        "    Helper {{ arch: {arch:?}, sha256: {sha256:?}, size: {}, gz: include_bytes!({:?}) }},\n",
+        "    Helper {{ arch: {arch:?}, sha256: {sha256:?}, size: {}, xz: include_bytes!({:?}) }},\n",
         bytes.len(),
         packed.display().to_string()
     ))
+}
+
+/// In the format of xz. The filter knows what machine code looks like; the start script asks hosts whether theirs has it.
+fn pack(arch: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut options = XzOptions::with_preset(if travels()? { 9 } else { 1 });
+    options.set_check_sum_type(CheckType::Crc32);
+    options.lzma_options.lc = 4;
+    // A host takes that much memory to unpack it.
+    options.lzma_options.dict_size = options.lzma_options.dict_size.min(4 << 20);
+    if travels()? {
+        options.lzma_options.nice_len = LzmaOptions::NICE_LEN_MAX;
+    }
+    if arch == "x86_64" {
+        options.prepend_pre_filter(FilterType::BcjX86, 0);
+    }
+    let mut xz = XzWriter::new(Vec::new(), options)?;
+    xz.write_all(bytes)?;
+    Ok(xz.finish()?)
+}
+
+fn keep_limit(how: &str, size: usize, limit: usize) -> Result<()> {
+    if size <= limit {
+        return Ok(());
+    }
+    Err(format!("the helper has {size} bytes {how}, and may have {limit} (docs/design/helper.md): make it smaller")
+        .into())
 }

@@ -11,14 +11,14 @@ pub(crate) struct Helper {
     pub(crate) sha256: &'static str,
     /// Size of the unpacked helper in bytes.
     pub(crate) size: usize,
-    /// The helper, packed with gzip.
-    pub(crate) gz: &'static [u8],
+    /// The helper, packed with xz.
+    pub(crate) xz: &'static [u8],
 }
 
 impl Helper {
     /// The helper, to be sent.
     pub(crate) fn image(&self) -> Image {
-        Image::from_gzip(self.gz, self.sha256, self.size)
+        Image::from_xz(self.xz, self.sha256, self.size)
     }
 }
 

@@ -260,7 +260,10 @@ impl RemoteError {
             Failure::Auth { tried, .. } => return Some(auth_hint(tried)),
             Failure::Become { problem, method, .. } => return become_hint(problem, method),
             Failure::Helper(HelperProblem::NoArchitecture { arch, .. }) => {
-                return Some(format!("build rectify with a helper for `{arch}` (see the guide on building helpers)"));
+                return Some(format!(
+                    "build rectify with a helper for it: `RECTIFY_HELPERS={arch}=PATH` for one that is built already, \
+                     `RECTIFY_HELPER_TARGETS={arch}-unknown-linux-musl` to build one"
+                ));
             }
             Failure::Helper(HelperProblem::NoPlace { .. }) => {
                 "free some space, or make one of these directories private (0700), yours, and executable"

@@ -164,12 +164,19 @@ impl Talk<'_> {
     }
 
     async fn upload(&mut self, what: &str) -> Result<(), Failure> {
-        let (arch, how) = what.split_once(' ').unwrap_or((what, ""));
+        let mut words = what.split(' ');
+        let arch = words.next().unwrap_or_default();
         let Some(image) = self.start.images.get(arch) else {
             return Err(self.error(&format!("no-architecture {arch}")));
         };
-        let body = if how == "gzip" { image.packed()? } else { image.raw()? };
-        self.send(Bytes::from(format!("{}\n", body.len()))).await?;
+        // What the host can unpack, the smallest first.
+        let can: Vec<&str> = words.collect();
+        let (how, body) = match image.xz() {
+            Some(body) if can.contains(&"xz") => ("xz", body),
+            _ if can.contains(&"gzip") => ("gzip", image.gzip()?),
+            _ => ("raw", image.raw()?),
+        };
+        self.send(Bytes::from(format!("{} {how}\n", body.len()))).await?;
         self.send(body).await
     }
 

@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::{Compression, write::GzEncoder};
+use lzma_rust2::XzReader;
 use sha2::{Digest, Sha256};
 use tokio_util::bytes::Bytes;
 
@@ -16,13 +17,14 @@ use crate::HelperProblem;
 #[derive(Debug, Clone, Default)]
 pub struct Images(Arc<BTreeMap<String, Image>>);
 
-/// One helper binary. Most runs send none, so that it is unpacked, or packed, when that is needed.
+/// One helper binary. It is unpacked, and packed in another way, only when a host needs that, and then once.
 #[derive(Debug)]
 pub struct Image {
     sha256: String,
     size: usize,
+    xz: Option<Bytes>,
     raw: OnceLock<Result<Bytes, String>>,
-    packed: OnceLock<Bytes>,
+    gzip: OnceLock<Bytes>,
 }
 
 impl Images {
@@ -64,13 +66,13 @@ impl Images {
 impl Image {
     fn new(raw: Vec<u8>) -> Self {
         let sha256 = hash(&raw);
-        Self { sha256, size: raw.len(), raw: OnceLock::from(Ok(raw.into())), packed: OnceLock::new() }
+        Self { sha256, size: raw.len(), xz: None, raw: OnceLock::from(Ok(raw.into())), gzip: OnceLock::new() }
     }
 
-    /// A helper in gzip's format; its lower-case hexadecimal SHA-256 and its size in bytes are those of what is packed in it.
-    pub fn from_gzip(packed: &'static [u8], sha256: &str, size: usize) -> Self {
-        let packed = OnceLock::from(Bytes::from_static(packed));
-        Self { sha256: sha256.to_owned(), size, raw: OnceLock::new(), packed }
+    /// A helper in xz's format; its lower-case hexadecimal SHA-256 and its size in bytes are those of what is packed in it.
+    pub fn from_xz(packed: &'static [u8], sha256: &str, size: usize) -> Self {
+        let xz = Some(Bytes::from_static(packed));
+        Self { sha256: sha256.to_owned(), size, xz, raw: OnceLock::new(), gzip: OnceLock::new() }
     }
 
     /// Lower-case hexadecimal SHA-256 of the binary.
@@ -84,9 +86,9 @@ impl Image {
     /// It came packed, and is damaged.
     pub fn raw(&self) -> Result<Bytes, HelperProblem> {
         let unpack = || {
-            let packed = self.packed.get().map_or(&[][..], |packed| packed);
+            let packed = self.xz.as_deref().unwrap_or_default();
             let mut raw = Vec::with_capacity(self.size);
-            GzDecoder::new(packed).read_to_end(&mut raw).map_err(|e| e.to_string())?;
+            XzReader::new(packed, false).read_to_end(&mut raw).map_err(|e| e.to_string())?;
             if hash(&raw) == self.sha256 { Ok(raw.into()) } else { Err("its hash is another one".to_owned()) }
         };
         let raw = self.raw.get_or_init(unpack).as_ref();
@@ -95,18 +97,23 @@ impl Image {
         })
     }
 
+    /// The binary in xz's format, if it came like that.
+    pub(crate) fn xz(&self) -> Option<Bytes> {
+        self.xz.clone()
+    }
+
     /// The binary in gzip's format.
     ///
     /// # Errors
     /// It came packed, and is damaged.
-    pub(crate) fn packed(&self) -> Result<Bytes, HelperProblem> {
+    pub(crate) fn gzip(&self) -> Result<Bytes, HelperProblem> {
         let raw = self.raw()?;
         let pack = || {
             let mut gzip = GzEncoder::new(Vec::with_capacity(raw.len() / 2), Compression::best());
             gzip.write_all(&raw).expect("invariant: a vector takes everything");
             gzip.finish().expect("invariant: a vector takes everything").into()
         };
-        Ok(self.packed.get_or_init(pack).clone())
+        Ok(self.gzip.get_or_init(pack).clone())
     }
 }
 
@@ -119,13 +126,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_packed_goes_as_it_came_and_a_damaged_one_does_not_go() {
+    fn what_came_packed_goes_as_it_came_and_a_damaged_one_is_not_packed_anew() {
         let image = Image::new(b"helper".to_vec());
-        let packed: &'static [u8] = image.packed().unwrap().to_vec().leak();
-        let same = Image::from_gzip(packed, image.sha256(), 6);
-        assert_eq!((same.raw().unwrap(), same.packed().unwrap()), (image.raw().unwrap(), Bytes::from_static(packed)));
+        assert_eq!(image.xz(), None);
+        let packed = super::super::tests::xz(b"helper");
+        let same = Image::from_xz(packed, image.sha256(), 6);
+        assert_eq!((same.raw().unwrap(), same.gzip().unwrap()), (image.raw().unwrap(), image.gzip().unwrap()));
+        assert_eq!(same.xz().unwrap(), packed);
         for (bytes, sha256) in [(&packed[..packed.len() - 9], image.sha256()), (packed, "00")] {
-            let said = Image::from_gzip(bytes, sha256, 6).packed().unwrap_err().to_string();
+            let said = Image::from_xz(bytes, sha256, 6).gzip().unwrap_err().to_string();
             assert!(said.contains("damaged"), "{said}");
         }
     }

@@ -4,8 +4,8 @@
 //! controller                                              host
 //!   exec: login shell ─► [sudo|doas|su ─►] sh: `read` one line, `eval` it
 //!   script, frames in advance  ─────────►  helper there? hash and self-test right? ── yes ─► `go`, exec: frames
-//!                              ◄─────────  `need ARCH gzip`                        ── no
-//!   size, helper, frames       ─────────►  temporary file, hash, self-test, rename, exec
+//!                              ◄─────────  `need ARCH xz gzip raw`: what it unpacks ── no
+//!   `SIZE xz`, helper, frames  ─────────►  temporary file, hash, self-test, rename, exec
 //! ```
 //!
 //! Everything happens after the change of user, so what runs as root was looked up, checked and stored by root.

@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use tokio_util::bytes::Bytes;
 
-use super::{Images, Launch, Start, begin, nonce};
+use super::{Image, Images, Launch, Start, begin, nonce};
 use crate::{
     Failure, HelperProblem,
     session::channel::{Chunk, Process},
@@ -30,11 +30,38 @@ fn images(binary: Vec<u8>) -> Images {
     Images::new([(String::from_utf8(arch).unwrap().trim().to_owned(), binary)])
 }
 
+/// Bytes as the build packs a helper.
+pub(super) fn xz(bytes: &[u8]) -> &'static [u8] {
+    let mut child = std::process::Command::new("xz")
+        .args(["--format=xz", "--check=crc32", "--x86", "--lzma2=preset=1", "-c"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("`xz` is missing: install the Debian package `xz-utils`");
+    let mut input = child.stdin.take().unwrap();
+    let bytes = bytes.to_vec();
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut input, &bytes));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success());
+    output.stdout.leak()
+}
+
+/// A helper as the program carries it.
+fn carried(binary: Vec<u8>) -> Images {
+    let plain = images(binary);
+    let arch = plain.architectures().next().unwrap().to_owned();
+    let image = plain.get(&arch).unwrap();
+    let raw = image.raw().unwrap();
+    let packed = Image::from_xz(xz(&raw), image.sha256(), raw.len());
+    Images::of([(arch, packed)])
+}
+
 fn start(dirs: &[&Path]) -> Start {
     Start {
         directories: dirs.iter().map(|d| d.display().to_string()).collect(),
         opening: vec![b"the plan".to_vec(), vec![7; 3000]],
-        ..Start::new(images(helper(200_000)))
+        ..Start::new(carried(helper(200_000)))
     }
 }
 
@@ -212,6 +239,12 @@ fn only(dir: &Path, programs: &[&str]) -> String {
     dir.display().to_string()
 }
 
+/// A program of that name.
+fn fake(dir: &Path, name: &str, body: &str) {
+    fs::write(dir.join(name), format!("#!/bin/sh\n{body}\n")).unwrap();
+    fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 const BASE: [&str; 14] =
     ["sh", "ls", "uname", "id", "mkdir", "chmod", "mv", "rm", "cat", "find", "head", "cut", "dd", "dash"];
 
@@ -243,15 +276,91 @@ async fn without_gzip_it_travels_as_it_is_and_without_any_hash_program_it_tells_
     }
 }
 
+/// Names, and the commands behind them.
+type Programs = &'static [(&'static str, &'static str)];
+
+#[tokio::test]
+async fn it_is_sent_as_small_as_the_host_can_unpack_it() {
+    let home = private();
+    // What the host has, and which of it unpacks: the first `xz` is for the sample.
+    let cases: [(&str, Programs, &str); 4] = [
+        ("xz", &[("xz", "/usr/bin/xz"), ("gzip", "/bin/gzip")], "xz xz "),
+        ("gzip", &[("gzip", "/bin/gzip")], "gzip "),
+        // busybox's has no filter for machine code.
+        ("busybox", &[("xz", "/bin/busybox xz"), ("gzip", "/bin/gzip")], "xz gzip "),
+        ("neither", &[], ""),
+    ];
+    for (shell, words) in [("dash", "dash"), ("busybox", "busybox sh"), ("bash", "bash"), ("mksh", "mksh")] {
+        for (name, has, expected) in &cases {
+            let dir = home.path().join(format!("{name}-{shell}"));
+            let programs: Vec<&str> = BASE.iter().copied().chain([shell, "printf", "sha256sum"]).collect();
+            let programs: std::collections::BTreeSet<&str> = programs.into_iter().collect();
+            let path = only(&dir, &programs.into_iter().collect::<Vec<_>>());
+            for (program, real) in *has {
+                fake(&dir, program, &format!("printf '{program} ' >>{}/log; exec {real} \"$@\"", dir.display()));
+            }
+            let bin = dir.join("to");
+            let run = run(&format!("exec env -i PATH={path} {words} -c"), &start(&[&bin]), opening().len()).await;
+            assert_eq!(run.unwrap(), opening(), "{shell}, {name}");
+            let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+            // busybox's shell takes its own programs before those in PATH, its xz and gzip included.
+            assert_eq!(&log, if shell == "busybox" { "" } else { expected }, "{shell}, {name}");
+            assert_eq!(fs::read(&installed(&bin)[0]).unwrap(), helper(200_000), "{shell}, {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_arrives_damaged_is_not_kept() {
+    let whole = helper(200_000);
+    let mut other = whole.clone();
+    other[1000] ^= 1;
+    let mut torn = xz(&whole).to_vec();
+    let middle = torn.len() / 2;
+    torn[middle] ^= 0xff;
+    // Those that have an xz that can unpack it: busybox's shell has its own.
+    for shell in SHELLS.into_iter().filter(|shell| !shell.contains("busybox")) {
+        // The pack itself is broken; the pack is sound and holds something else.
+        for (packed, reason) in [(&*torn.clone().leak(), "did not take it"), (xz(&other), "did not take it whole")] {
+            let home = private();
+            let dir = home.path().join("bin");
+            let mut start = start(&[&dir]);
+            let arch = start.images.architectures().next().unwrap().to_owned();
+            let sha256 = images(whole.clone()).get(&arch).unwrap().sha256().to_owned();
+            start.images = Images::of([(arch, Image::from_xz(packed, &sha256, whole.len()))]);
+            let failure = run(shell, &start, 0).await.unwrap_err();
+            let Failure::Helper(HelperProblem::NoPlace { reasons }) = &failure else { panic!("{shell}: {failure}") };
+            assert!(reasons.contains(reason), "{shell}: {reasons}");
+            assert!(installed(&dir).is_empty(), "{shell}: nothing stays");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_of_another_architecture_gets_the_helper_that_was_given_for_it() {
+    let home = private();
+    let programs: Vec<&str> =
+        BASE.iter().copied().filter(|p| *p != "uname").chain(["printf", "sha256sum", "gzip", "xz"]).collect();
+    let path = only(&home.path().join("path"), &programs);
+    fake(&home.path().join("path"), "uname", "echo aarch64");
+    let shell = format!("exec env -i PATH={path} dash -c");
+    let bin = home.path().join("bin");
+    let mut start = start(&[&bin]);
+    let native = start.images.architectures().next().unwrap().to_owned();
+    start.images = Images::new([(native.clone(), helper(10)), ("aarch64".to_owned(), helper(20))]);
+    assert_eq!(run(&shell, &start, opening().len()).await.unwrap(), opening());
+    assert_eq!(fs::read(&installed(&bin)[0]).unwrap(), helper(20));
+    start.images = Images::new([(native, helper(10))]);
+    let failure = run(&shell, &start, 0).await.unwrap_err();
+    let hint = crate::RemoteError::new("h", failure).hint().unwrap();
+    assert!(hint.contains("RECTIFY_HELPERS=aarch64=PATH"), "{hint}");
+}
+
 #[tokio::test]
 async fn the_input_is_taken_to_the_byte_whichever_dd_and_head_there_are() {
     let home = private();
     let programs: Vec<&str> =
         BASE.iter().copied().filter(|p| !["dd", "head"].contains(p)).chain(["gzip", "sha256sum"]).collect();
-    let fake = |dir: &Path, name: &str, body: &str| {
-        fs::write(dir.join(name), format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
-    };
     let strict = "for a; do case $a in iflag=*) exit 1;; esac; done; exec /bin/dd \"$@\"";
     for (name, dd, head) in
         [("head", "exit 1", "exec /usr/bin/head \"$@\""), ("byte", strict, "exec busybox head \"$@\"")]
