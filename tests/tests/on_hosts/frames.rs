@@ -1,6 +1,16 @@
 //! Frames of other sites, counted from the web server's own log before anything is forbidden.
 
-use rectify_tests::{fleet::Host, image::Image, pool, pool::Lease};
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use rectify_tests::{
+    fleet::Host,
+    image::Image,
+    pool::{self, Lease},
+    rectify::{binary, output},
+};
 use serde_json::Value;
 
 use crate::{play, report};
@@ -93,4 +103,92 @@ fn what_other_sites_frame_is_counted_and_nothing_else() {
         ask(&lease, host, "/", &[FRAME, CROSS], 4);
         assert_eq!(count("check")["days"][&today], 8);
     }
+}
+
+const ROLLOUTS: &str = "
+settings:
+  frame-options:
+    title: Pages are framed by their own site only
+    reason: Clickjacking.
+    impact: Pages of other sites that embed yours show a blank frame.
+    skip: Say so in the inventory.
+    verify: curl -sI http://HOST/ shows X-Frame-Options.
+    owner: security
+    limits: {blocked: 0}
+    notice: {opt-out: 0 days}
+    stages: {opt-in: 2020-01-01, opt-out: 2020-02-01}
+";
+
+const ENFORCE: &str = "- name: enforce
+  rollout: frame-options
+  apache_fragment:
+    name: zz-frames
+    content: Header always set X-Frame-Options SAMEORIGIN
+";
+
+/// A web hook that takes everything.
+const HOOK: &str = "import http.server, sys
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers['Content-Length']))
+        self.send_response(204)
+        self.end_headers()
+server = http.server.HTTPServer(('127.0.0.1', 8099), Hook)
+print('ready', flush=True)
+server.serve_forever()
+";
+
+#[test]
+fn the_gate_is_closed_while_other_sites_frame_pages_and_open_where_none_does() {
+    for framed in [3, 0] {
+        let lease = pool::debian().unwrap();
+        let host = lease.host();
+        host.sh("systemctl start apache2").unwrap();
+        lease.write("files/observe.conf", FRAGMENT).unwrap();
+        lease.write("rollouts.yml", ROLLOUTS).unwrap();
+        let contacts = "owner: alpha\ncontacts: {alpha: http://127.0.0.1:8099/, security: security@example.org}\n";
+        lease.write("group_vars/all.yml", contacts).unwrap();
+        let hook = lease.write("hook.py", HOOK).unwrap();
+        let mut hook = lease.command("python3").arg(hook).stdout(Stdio::piped()).spawn().unwrap();
+        BufReader::new(hook.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+
+        let observing = "  rollout: {setting: frame-options, on: observe}\n";
+        let tasks = tasks("/var/log/apache2").replace("- name: observe\n", &format!("- name: observe\n{observing}"));
+        let tasks = tasks.replace("- name: count\n", &format!("- name: count\n{observing}")) + ENFORCE;
+        let advance = || {
+            let words = [lease.home().join("site.yml"), lease.inventory()].map(|path| path.display().to_string());
+            let program = binary().unwrap().display().to_string();
+            let argv = [&program, "rollout", "advance", "frame-options", "-p", &words[0], "-i", &words[1]];
+            let said = lease.run(argv).unwrap();
+            (said.code, format!("{}{}", said.stdout, said.stderr))
+        };
+        play(&lease, "check", &tasks);
+        let (code, said) = advance();
+        assert!(code == Some(3) && said.contains("nothing has counted in the last 7 days"), "{said}");
+
+        let applied = play(&lease, "apply", &tasks);
+        assert!(applied.with("failed").is_empty() && !header(&lease, host), "{:#?}", applied.reports());
+        ask(&lease, host, "/", &[FRAME, CROSS, "Referer: https://portal.example/x"], framed);
+        let told = output(&lease, "announce", &["-p", &lease.home().join("site.yml").display().to_string()]).unwrap();
+        assert!(told.code == Some(0) && told.stdout.contains("1 message sent, 0 failed"), "{told:?}");
+        let (code, said) = advance();
+        if framed > 0 {
+            assert_eq!(code, Some(3), "{said}");
+            assert!(said.contains("enforcing would have blocked 3 times in 30 days, 0 are allowed"), "{said}");
+            play(&lease, "apply", &tasks);
+            assert!(!header(&lease, host), "it stays observed");
+        } else {
+            assert_eq!(code, Some(0), "{said}");
+            play(&lease, "apply", "- apache_module: {name: headers}\n");
+            let enforced = play(&lease, "apply", &tasks);
+            assert!(enforced.with("failed").is_empty(), "{:#?}", enforced.reports());
+            assert!(header(&lease, host), "it is enforced: {:#?}", enforced.reports());
+        }
+        hook.kill().unwrap();
+        hook.wait().unwrap();
+    }
+}
+
+fn header(lease: &Lease, host: &Host) -> bool {
+    lease.run(["curl", "-sI", &format!("http://{}/", host.address())]).unwrap().stdout.contains("X-Frame-Options")
 }
