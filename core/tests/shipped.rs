@@ -47,7 +47,11 @@ fn the_example_has_owners_a_jump_host_and_groups() {
     for (host, owner) in [("web1", "web"), ("db2", "data"), ("jump", "platform"), ("legacy", "legacy-app")] {
         assert_eq!(value(&format!("{host}.example.org"), "owner"), owner);
     }
-    assert!(inventory.hosts_in("all").iter().all(|host| value(host, "contacts")[0]["email"].is_string()));
+    let mut found = Diagnostics::new();
+    let people = rectify_core::rollout::contacts(&inventory, inventory.hosts_in("all"), &mut found);
+    assert!(found.is_empty());
+    let owners = inventory.hosts_in("all").into_iter().flat_map(|host| rectify_core::rollout::owners(&inventory, host));
+    assert!(owners.into_iter().all(|(owner, _)| !people[&owner].contacts.is_empty()));
 }
 
 fn ask(what: What, change: impl FnOnce(&mut Query)) -> Result<String, String> {

@@ -40,6 +40,9 @@ pub struct Claim {
 /// What a host asks for, by setting.
 pub type Claims = BTreeMap<String, Claim>;
 
+/// What a host writes that wants every setting, those that are yet to come too: one of the first, or one that begins with nothing.
+pub(super) const ALL: &str = "all";
+
 /// Reads a host's claims; what is wrong goes to `found`.
 ///
 /// Those of its groups count too; for one setting the narrowest place wins.
@@ -66,12 +69,17 @@ impl Reader<'_> {
         let one = std::slice::from_ref(value);
         for id in value.as_array().map_or(one, Vec::as_slice) {
             match id.as_str() {
+                Some(ALL) => {
+                    for id in self.rollouts.settings.keys() {
+                        self.claims.entry(id.clone()).or_default().opt_in = Some(at);
+                    }
+                }
                 Some(id) => {
                     if self.setting(id, at).is_some() {
                         self.claims.entry(id.to_owned()).or_default().opt_in = Some(at);
                     }
                 }
-                None => self.push("rollout_opt_in", "`rollout_opt_in` is not a list of settings", at),
+                None => self.push("rollout_opt_in", "`rollout_opt_in` is neither a list of settings nor `all`", at),
             }
         }
     }

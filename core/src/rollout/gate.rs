@@ -215,9 +215,7 @@ impl Judge<'_> {
                 owners: &names,
                 stage,
             };
-            if let Told::No(why) =
-                self.view.journal.told(&affected, self.view.now, self.view.rollouts.day(self.view.now))
-            {
+            if let Told::No(why) = self.view.told(&affected, &subject.prints) {
                 by_reason.entry(why).or_default().push(host.clone());
             }
         }

@@ -185,6 +185,17 @@ impl Journal {
         &self.records
     }
 
+    /// What was announced for a purpose, message by message.
+    pub fn announced(&self, purpose: Purpose) -> impl Iterator<Item = (&Record, &Item)> {
+        self.records.iter().flat_map(move |record| {
+            let items: &[Item] = match &record.what {
+                Entry::Announced { purpose: of, items, .. } if *of == purpose => items,
+                _ => &[],
+            };
+            items.iter().map(move |item| (record, item))
+        })
+    }
+
     /// The record of this id.
     pub fn get(&self, id: &str) -> Option<&Record> {
         self.records.iter().find(|r| r.id == id)

@@ -11,6 +11,7 @@
 
 mod attend;
 mod claims;
+mod due;
 mod evidence;
 mod fingerprint;
 mod gate;
@@ -35,13 +36,13 @@ pub use model::{
     Direction, Emergency, Freeze, Limits, Notice, Revision, Rollouts, Setting, Stage, Step, StepName, UnknownStep,
 };
 pub use news::{
-    HostNews, News, Newsroom, Seen, SettingNews, SkipNews, StepNews, TaskChange, meaning, object_command, opt_in_lines,
-    skip_lines,
+    Done, HostNews, News, Newsroom, Seen, SettingNews, SkipNews, StepNews, TaskChange, meaning, object_command,
+    opt_in_lines, skip_lines,
 };
 pub use people::{Contact, Person, contacts, owners};
 pub use position::{Affected, Told, WhyNotTold};
 pub use read::read;
-pub use skips::{SkipUse, Undocumented, Use, import_lines, note_skips, own_skips, skip_uses, undocumented};
+pub use skips::{SkipUse, Undocumented, Use, import_lines, skip_uses, undocumented};
 pub use stance::{Assume, Link, Mode, Prints, Reason, Stance, View};
 
 #[cfg(test)]

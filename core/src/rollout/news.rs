@@ -62,6 +62,19 @@ pub struct SkipNews {
     pub needed: bool,
 }
 
+/// What became of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// The hosts that it changed, each with the day.
+    pub changed: Vec<(String, Date)>,
+    /// The hosts that were as declared already.
+    pub same: Vec<String>,
+    /// The hosts where it failed.
+    pub failed: Vec<String>,
+    /// The hosts that no apply has come to yet.
+    pub waiting: Vec<String>,
+}
+
 /// A step of a setting, as people read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepNews {
@@ -110,8 +123,12 @@ pub struct SettingNews {
     pub date: Date,
     /// All steps.
     pub steps: Vec<StepNews>,
+    /// What became of it, in a summary.
+    pub done: Option<Done>,
     /// The owner's hosts on which something would change.
     pub hosts: Vec<HostNews>,
+    /// The owner's hosts on which the last check failed: what would change there is not known.
+    pub unknown: Vec<String>,
     /// The owner's other hosts.
     pub unchanged: Vec<String>,
     /// The owner's hosts that skip it.
@@ -172,12 +189,31 @@ impl Newsroom<'_> {
         let mut by_owner: BTreeMap<String, Vec<(SettingNews, Item)>> = BTreeMap::new();
         for (setting, step) in steps {
             let Some(subjects) = self.subjects.get(&setting.id) else { continue };
-            for (owner, hosts) in self.by_owner(subjects) {
+            for (owner, mut hosts) in self.by_owner(subjects) {
+                hosts.retain(|host| self.view.concerns(purpose, setting, *step, host));
+                if hosts.is_empty() {
+                    continue;
+                }
                 let said = self.setting(purpose, (setting, *step), &owner, subjects, &hosts);
                 by_owner.entry(owner).or_default().push(said);
             }
         }
-        by_owner.into_iter().map(|(owner, said)| self.message(purpose, owner, said)).collect()
+        by_owner.into_iter().flat_map(|(owner, said)| self.of_owner(purpose, &owner, said)).collect()
+    }
+
+    /// What was said before goes under the Message-ID of then, so that nobody gets it twice; all that is new is one message.
+    fn of_owner(&self, purpose: Purpose, owner: &str, said: Vec<(SettingNews, Item)>) -> Vec<News> {
+        let mut parts: BTreeMap<Option<&str>, Vec<(SettingNews, Item)>> = BTreeMap::new();
+        for (news, item) in said {
+            let setting = self.view.rollouts.settings.get(&item.setting);
+            let earlier = setting.and_then(|setting| self.view.earlier(purpose, setting, owner, &item));
+            let known = earlier.and_then(|record| match &record.what {
+                Entry::Announced { message_id, .. } => Some(message_id.as_str()),
+                _ => None,
+            });
+            parts.entry(known).or_default().push((news, item));
+        }
+        parts.into_iter().map(|(known, said)| self.message(purpose, owner.to_owned(), known, said)).collect()
     }
 
     /// What these steps mean for one host, for those who log in to it: settings that would change something there, or are skipped.
@@ -208,10 +244,12 @@ impl Newsroom<'_> {
         all
     }
 
-    fn message(&self, purpose: Purpose, owner: String, said: Vec<(SettingNews, Item)>) -> News {
+    fn message(&self, purpose: Purpose, owner: String, known: Option<&str>, said: Vec<(SettingNews, Item)>) -> News {
         let (settings, items): (Vec<SettingNews>, Vec<Item>) = said.into_iter().unzip();
         let to = self.people.get(&owner).map(|p| p.contacts.iter().map(Contact::uri).collect()).unwrap_or_default();
-        let message_id = message_id(purpose, &owner, &items, self.domain);
+        let forced: Vec<&str> = settings.iter().filter_map(|s| s.forced.as_deref()).collect();
+        let new = || message_id(purpose, &owner, &items, &forced, self.domain);
+        let message_id = known.map_or_else(new, str::to_owned);
         let follows = (purpose != Purpose::Announcement).then(|| self.first_message(&owner, &items)).flatten();
         News { purpose, owner, to, message_id, follows, settings, items }
     }
@@ -240,16 +278,19 @@ impl Newsroom<'_> {
         let date = setting.steps.iter().find(|s| s.name >= step).map_or(Date::MAX, |s| s.date);
         let today = self.view.rollouts.day(self.view.now);
         // Who is told late has the notice period all the same.
-        let notice = jiff::Span::new().days(setting.notice_for(step.stage));
-        let due = match purpose {
-            Purpose::Announcement => today.checked_add(notice).map_or(date, |earliest| earliest.max(date)),
-            Purpose::Reminder { .. } | Purpose::Day | Purpose::Summary => date,
-        };
+        let due = setting.steps.iter().find(|s| s.name >= step).map_or(date, |s| self.view.earliest(setting, s));
         let seen = self.seen.get(&setting.id);
         let changes = |host: &str| seen.and_then(|s| s.get(host)).filter(|c| !c.is_empty());
         let prints = hosts.iter().filter_map(|h| Some((h.clone(), subjects.get(h)?.prints.now.clone()))).collect();
         let item = Item { setting: setting.id.clone(), revision: setting.revision.number, step, date, hosts: prints };
         let reached = self.view.journal.reached(setting);
+        let failed = |host: &String| {
+            let known = self.evidence.host(&setting.id, setting.revision.number, host);
+            known.is_some_and(|e| e.seen.failed)
+        };
+        let rest = |unknown: bool| -> Vec<String> {
+            hosts.iter().filter(|h| changes(h).is_none() && failed(h) == unknown).cloned().collect()
+        };
         let change = hosts.iter().filter_map(|h| Some(self.host(setting, h, changes(h)?))).collect();
         let advance = self.view.journal.last_advance(setting, setting.revision.number);
         let forced = advance.and_then(|(record, _)| match &record.what {
@@ -279,14 +320,37 @@ impl Newsroom<'_> {
                 .enumerate()
                 .map(|(i, s)| StepNews { name: s.name, date: s.date, reached: i <= reached })
                 .collect(),
+            done: (purpose == Purpose::Summary).then(|| self.done(setting, subjects, hosts)),
             hosts: change,
-            unchanged: hosts.iter().filter(|h| changes(h).is_none()).cloned().collect(),
+            unknown: rest(true),
+            unchanged: rest(false),
             skips: self.skips(setting, subjects, hosts),
             skip_lines: skip_lines(setting, due, today, owner),
             opt_in_lines: opt_in_lines(setting),
             object_command: object_command(setting, owner),
         };
         (news, item)
+    }
+
+    fn done(&self, setting: &Setting, subjects: &BTreeMap<String, Subject>, hosts: &[String]) -> Done {
+        let mut done = Done::default();
+        for host in hosts {
+            let Some(subject) = subjects.get(host) else { continue };
+            let stance = self.view.stance(setting, host, subject.claims.get(&setting.id), &subject.prints);
+            let known = self.evidence.host(&setting.id, setting.revision.number, host);
+            match known {
+                _ if stance.mode != Mode::Enforce => {}
+                Some(e) if e.seen.failed || e.applied.is_some_and(|(_, failed)| failed) => {
+                    done.failed.push(host.clone())
+                }
+                Some(e) if e.since.is_none() => match e.changed {
+                    Some(at) => done.changed.push((host.clone(), self.view.rollouts.day(at))),
+                    None => done.same.push(host.clone()),
+                },
+                _ => done.waiting.push(host.clone()),
+            }
+        }
+        done
     }
 
     fn host(&self, setting: &Setting, host: &str, changes: &[TaskChange]) -> HostNews {
@@ -348,9 +412,9 @@ pub fn object_command(setting: &Setting, who: &str) -> String {
 }
 
 /// The same for every attempt to send the same news, and for no other news.
-fn message_id(purpose: Purpose, owner: &str, items: &[Item], domain: &str) -> String {
+fn message_id(purpose: Purpose, owner: &str, items: &[Item], forced: &[&str], domain: &str) -> String {
     let said = match purpose {
-        Purpose::Announcement => serde_json::json!([purpose, owner, items]).to_string(),
+        Purpose::Announcement => serde_json::json!([purpose, owner, items, forced]).to_string(),
         // What follows an announcement is sent once for a step, whatever has changed on the hosts since.
         _ => {
             let keys: Vec<_> = items.iter().map(|i| (&i.setting, i.revision, i.step)).collect();

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use jiff::{civil::Date, tz::TimeZone};
 
+use super::claims::ALL;
 use super::model::{
     Direction, Emergency, Freeze, Limits, Notice, Revision, Rollouts, Setting, Stage, Step, StepName, percent_of,
 };
@@ -48,9 +49,11 @@ impl Reader<'_> {
         let mut out = IndexMap::new();
         for (key, value) in entries {
             let id = word(key);
-            if !is_id(id) {
+            if !is_id(id) || id == ALL {
                 let problem = key.error("setting-id", format!("`{id}` cannot name a setting"));
-                self.found.push(problem.help("use lower-case letters, digits, `-`, `_` and `.`, a letter first"));
+                self.found.push(
+                    problem.help("use lower-case letters, digits, `-`, `_` and `.`, a letter first, and not `all`"),
+                );
             }
             if let Some(setting) = self.setting(id, key, value) {
                 out.insert(id.to_owned(), setting);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     claims::{Claim, Skip},
     journal::Journal,
-    model::{Rollouts, Setting, Stage, StepName},
+    model::{Direction, Rollouts, Setting, Stage, StepName},
     people::owners,
     position::{Affected, Told, WhyNotTold},
 };
@@ -194,13 +194,29 @@ impl View<'_> {
             let owners: Vec<String> = owners(self.inventory, host).into_iter().map(|(name, _)| name).collect();
             let revision = setting.revision.number;
             let affected = Affected { setting, revision, host, fingerprint: &prints.now, owners: &owners, stage };
-            if let Told::No(why) = self.journal.told(&affected, self.now, self.rollouts.day(self.now)) {
+            if let Told::No(why) = self.told(&affected, prints) {
                 return (Mode::Observe, Reason::NotTold(why));
             }
         }
         match ignored {
             Some(skip) => (Mode::Enforce, Reason::SkipIgnored(skip.clone())),
             None => (Mode::Enforce, Reason::Due(step)),
+        }
+    }
+
+    /// Whether everybody was told in time. Who was told of a value was told of a looser one.
+    pub(super) fn told(&self, affected: &Affected<'_>, prints: &Prints) -> Told {
+        let told = |affected| self.journal.told(affected, self.now, self.rollouts.day(self.now));
+        let before = prints.was.as_ref().filter(|_| affected.setting.revision.direction == Direction::Looser);
+        match (told(affected), before) {
+            (Told::No(why), Some(was)) => {
+                let before = Affected { revision: affected.revision - 1, fingerprint: was, ..*affected };
+                match told(&before) {
+                    Told::No(_) => Told::No(why),
+                    of_before => of_before,
+                }
+            }
+            (told, _) => told,
         }
     }
 

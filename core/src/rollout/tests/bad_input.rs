@@ -21,6 +21,7 @@ fn what_is_wrong_with_a_rollouts_file_is_said_with_its_line() {
         ("settings:", "timezone: Europe/Lodnon\nsettings:", "write `Europe/London`"),
         ("settings:", "freezes: [{from: 2027-02-01, to: 2027-01-01, reason: x}]\nsettings:", "ends before it begins"),
         ("  frames:", "  Frames!:", "cannot name a setting"),
+        ("  frames:", "  all:", "cannot name a setting"),
     ] {
         let text = FRAMES.replace(from, to);
         assert_ne!(text, FRAMES, "{from} is not in the text");
@@ -35,7 +36,7 @@ fn what_is_wrong_with_a_claim_is_said_with_its_line() {
     let good = "reason: legacy, owner: alpha, until: 2027-05-31";
     for (vars, said) in [
         ("rollout_opt_in: [framse]", "no setting is named `framse`"),
-        ("rollout_opt_in: {frames: true}", "not a list of settings"),
+        ("rollout_opt_in: {frames: true}", "neither a list of settings nor `all`"),
         ("rollout_skip: [frames]", "not a mapping of settings"),
         ("rollout_skip: {frames: {owner: alpha, until: 2027-05-31}}", "lacks reason"),
         ("rollout_skip: {frames: {reason: legacy, owner: alpha}}", "lacks until"),

@@ -1,6 +1,7 @@
 //! A small fleet, a rollouts file, a journal and a clock that the test sets.
 
 mod bad_input;
+mod due;
 mod fingerprint;
 mod gate;
 mod gather;
@@ -234,7 +235,6 @@ impl World {
             failed: failed.contains(&h),
             print: Some(self.print.clone()),
             blocked: None,
-            own_skip: None,
         };
         let hosts = hosts.into_iter().map(|h| (h.to_owned(), seen(h))).collect();
         let revision = self.setting().revision.number;

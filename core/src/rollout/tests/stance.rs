@@ -54,6 +54,20 @@ fn cohorts_contain_each_other_and_are_about_as_large_as_they_say() {
 }
 
 #[test]
+fn a_host_may_ask_for_everything_and_skip_a_part() {
+    for (vars, mode) in [
+        ("rollout_opt_in: all", Mode::Enforce),
+        ("rollout_opt_in: [all]", Mode::Enforce),
+        (
+            "rollout_opt_in: all, rollout_skip: {frames: {reason: legacy, owner: alpha, until: 2027-05-31}}",
+            Mode::Observe,
+        ),
+    ] {
+        assert_eq!(World::new(FRAMES, &hosts_with("a1", vars)).stance("a1").mode, mode, "{vars}");
+    }
+}
+
+#[test]
 fn a_skip_holds_until_its_last_day_then_for_a_week_of_grace_and_then_no_more() {
     let skip = "rollout_skip: {frames: {reason: legacy intranet frames, owner: alpha, until: 2027-05-31}}";
     let mut world = World::new(FRAMES, &hosts_with("a1", skip));
@@ -197,6 +211,22 @@ fn a_looser_revision_goes_on_where_the_one_before_stood() {
     world.on("2027-03-02");
     assert_eq!(world.stance("a1").step.to_string(), "opt-out");
     assert_eq!(world.stance("a1").value, Some("SAMEORIGIN".into()));
+}
+
+#[test]
+fn a_looser_revision_applies_at_once_to_those_who_were_told_of_the_one_before() {
+    let mut world = World::new(FRAMES, HOSTS);
+    world.tell_all("opt-out");
+    world.on("2027-03-01").advance("opt-out");
+    let journal = world.journal.clone();
+    let mut world = World::new(&revised("looser"), HOSTS);
+    world.journal = journal;
+    world.on("2027-03-02");
+    let stance = |prints: &Prints| world.view().stance(world.setting(), "a1", None, prints);
+    let due = stance(&Prints { now: "p2".into(), was: Some("p1".into()) });
+    assert_eq!((due.mode, due.revision, due.value), (Mode::Enforce, 2, Some("SAMEORIGIN".into())));
+    // What was announced has to be what the tasks said with the value before.
+    assert_eq!(stance(&Prints { now: "p3".into(), was: Some("p3-was".into()) }).mode, Mode::Observe);
 }
 
 #[test]
