@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use rectify_core::{
     event::{Diff, PropertyChange},
-    rollout::{HostNews, Item, Journal, News, Purpose, SettingNews, SkipNews, TaskChange},
+    rollout::{Done, HostNews, Item, Journal, News, Purpose, SettingNews, SkipNews, TaskChange},
 };
 
 use super::*;
@@ -58,10 +58,12 @@ fn setting() -> SettingNews {
         step,
         date: "2027-03-01".parse().unwrap(),
         steps: Vec::new(),
+        done: None,
         hosts: vec![
             host("web1", "Header set X-Frame-Options SAMEORIGIN"),
             host("web2", "Header set X-Frame-Options SAMEORIGIN"),
         ],
+        unknown: Vec::new(),
         unchanged: vec!["web3".into()],
         skips: vec![SkipNews {
             host: "web4".into(),
@@ -135,6 +137,36 @@ fn what_comes_from_a_host_is_text_in_html_and_harmless_in_text() {
     assert!(!letter.html.contains("<script>") && letter.html.contains("&lt;script&gt;"), "{}", letter.html);
     assert!(!letter.html.contains("<b>web"));
     assert!(!letter.text.contains('\u{1b}'));
+}
+
+#[test]
+fn a_summary_says_what_changed_where_and_who_skipped() {
+    let mut summary = news(Purpose::Summary);
+    summary.settings[0].hosts = Vec::new();
+    summary.settings[0].done = Some(Done {
+        changed: vec![("web1".into(), "2027-03-02".parse().unwrap())],
+        same: vec!["web3".into()],
+        failed: vec!["web5".into()],
+        waiting: vec!["web6".into()],
+    });
+    let letter = letter(&summary);
+    for text in [letter.text, letter.html] {
+        for words in ["web1 (2027-03-02)", "web3", "web5", "web6", "web4 until 2027-05-31"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(!text.contains("If you cannot live with it") && !text.contains("nothing changes"), "{text}");
+    }
+}
+
+#[test]
+fn where_the_check_failed_nobody_is_told_that_nothing_changes() {
+    let mut lost = news(Purpose::Announcement);
+    (lost.settings[0].hosts, lost.settings[0].unknown) = (Vec::new(), vec!["web9".into()]);
+    let letter = letter(&lost);
+    for text in [letter.text, letter.html] {
+        assert!(text.contains("not known, because the check failed there: web9"), "{text}");
+        assert!(!text.contains("nothing changes on your hosts") && !text.contains("Nothing on your hosts"), "{text}");
+    }
 }
 
 #[test]
