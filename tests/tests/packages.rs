@@ -103,7 +103,12 @@ fn php_stays_where_something_that_is_protected_needs_it() {
          dpkg-deb -b /root/shop /root/shop.deb >/dev/null && dpkg -i /root/shop.deb >/dev/null",
     )
     .unwrap();
-    let groups = lease.write("web.ini", &format!("[webservers]\n{}\n{}\n", shop.name(), plain.name())).unwrap();
+    let groups = lease
+        .write(
+            "web.ini",
+            &format!("[webservers]\n{}\n{}\n[webservers:vars]\nrollout_opt_in=all\n", shop.name(), plain.name()),
+        )
+        .unwrap();
     let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/../playbooks/webserver.yml");
     let vars = "{web_needs_php: false, web_protect: [shop*, apache2*], web_keep_tools: [curl]}";
     let groups = groups.to_string_lossy();

@@ -25,7 +25,9 @@ fn servers(images: &[Image]) -> (Lease, String) {
         host.sh("if [ -x /usr/bin/apt-get ]; then DEBIAN_FRONTEND=noninteractive apt-get -qq -y install tree jq rectify-demo-extra >/dev/null; else dnf -q -y install tree aide rectify-demo-extra; fi").unwrap();
     }
     let names: Vec<&str> = lease.hosts().iter().map(|h| h.name()).collect();
-    let groups = lease.write("web.ini", &format!("[webservers]\n{}\n", names.join("\n"))).unwrap();
+    let groups = lease
+        .write("web.ini", &format!("[webservers]\n{}\n[webservers:vars]\nrollout_opt_in=all\n", names.join("\n")))
+        .unwrap();
     (lease, groups.to_string_lossy().into_owned())
 }
 

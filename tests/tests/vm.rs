@@ -36,7 +36,9 @@ fn it_has_a_kernel_of_its_own() {
 fn the_shipped_playbook_turns_the_loading_of_modules_off_for_good() {
     let lease = pool::vm().unwrap();
     let host = lease.host();
-    let groups = lease.write("web.ini", &format!("[webservers]\n{}\n", host.name())).unwrap();
+    let groups = lease
+        .write("web.ini", &format!("[webservers]\n{}\n[webservers:vars]\nrollout_opt_in=all\n", host.name()))
+        .unwrap();
     let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/../playbooks/webserver.yml");
     let vars = "{web_lock_kernel_modules: true, web_lock_kernel_modules_now: true, web_fetch_tools: [wget], \
                 web_allowed_packages: [nothing-at-all]}";

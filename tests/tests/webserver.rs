@@ -16,7 +16,9 @@ const PLAYBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../playbooks/webser
 fn servers() -> (Lease, String) {
     let lease = pool::lease(&[Image::Debian, Image::Rpm]).unwrap();
     let names: Vec<&str> = lease.hosts().iter().map(|h| h.name()).collect();
-    let groups = lease.write("web.ini", &format!("[webservers]\n{}\n", names.join("\n"))).unwrap();
+    let groups = lease
+        .write("web.ini", &format!("[webservers]\n{}\n[webservers:vars]\nrollout_opt_in=all\n", names.join("\n")))
+        .unwrap();
     for host in lease.hosts() {
         host.sh("mkdir -p /var/www/html/files && echo secret >/var/www/html/files/dump.sql").unwrap();
         host.sh("systemctl start apache2 2>/dev/null || systemctl start httpd").unwrap();
@@ -89,7 +91,9 @@ fn check_apply_and_check_again_and_the_servers_tell_and_allow_less() {
 #[test]
 fn what_an_application_says_of_frames_stays_and_is_said_once() {
     let lease = pool::debian().unwrap();
-    let groups = lease.write("web.ini", &format!("[webservers]\n{}\n", lease.host().name())).unwrap();
+    let groups = lease
+        .write("web.ini", &format!("[webservers]\n{}\n[webservers:vars]\nrollout_opt_in=all\n", lease.host().name()))
+        .unwrap();
     let page = "<?php header('X-Frame-Options: DENY'); header('X-Powered-By: me');";
     lease.host().write("/var/www/html/a.php", page).unwrap();
     let args = ["-i", &groups.to_string_lossy(), "-t", "apache_fragments", PLAYBOOK];
@@ -116,7 +120,9 @@ fn what_an_application_says_of_frames_stays_and_is_said_once() {
 #[test]
 fn nothing_is_executed_from_uploads() {
     let lease = pool::debian().unwrap();
-    let groups = lease.write("web.ini", &format!("[webservers]\n{}\n", lease.host().name())).unwrap();
+    let groups = lease
+        .write("web.ini", &format!("[webservers]\n{}\n[webservers:vars]\nrollout_opt_in=all\n", lease.host().name()))
+        .unwrap();
     lease.host().sh("mkdir /var/www/html/up").unwrap();
     for name in ["a.php", "b.php.jpg", "c.PHTML", "d.cgi", "fine.jpg"] {
         lease.host().write(&format!("/var/www/html/up/{name}"), "<?php echo 6*7;").unwrap();

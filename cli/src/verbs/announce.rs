@@ -1,17 +1,12 @@
 //! `rectify announce`: owners read what will change on their hosts, as a check of these hosts sees it now.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::Write,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
 use rectify_core::{
     plan::Mode,
     rollout::{Assume, Entry, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName},
 };
-use rectify_server::announce::{Attempt, Channels, Hook, Mail, Post, Templates, motd, site::Site};
+use rectify_server::announce::{Attempt, Channels, Hook, Mail, Post, Templates, site::Site};
 
 use super::rollout::Office;
 use crate::{
@@ -85,9 +80,6 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     if let Some(folder) = args.site.as_deref().or(config.announce.site.as_deref()) {
         publish(folder, &config, &office, &journal, &people, &templates)?;
     }
-    if let Some(folder) = &args.motd {
-        of_the_day(folder, &office, &room, &wanted, &templates)?;
-    }
     report(&attempts, office.theme, problems.is_empty())
 }
 
@@ -103,8 +95,13 @@ struct Looked {
 type Wanted = Vec<(Purpose, Vec<(Setting, StepName)>)>;
 
 fn wanted(args: &Args, config: &Config, office: &Office) -> Result<Wanted, Expected> {
+    let view = office.desk.view(&office.project.inventory);
     if args.due {
-        return Ok(due(config, office));
+        let reminders = config.announce.reminders.as_deref().unwrap_or(&REMINDERS);
+        let due = view.due(&office.standing.subjects, &office.desk.evidence, reminders);
+        let named = |(id, step): (String, StepName)| Some((office.desk.rollouts.settings.get(&id)?.clone(), step));
+        let due = due.into_iter().map(|(purpose, steps)| (purpose, steps.into_iter().filter_map(named).collect()));
+        return Ok(due.collect());
     }
     let chosen: Vec<&Setting> = match args.settings.as_slice() {
         [] => office.desk.rollouts.settings.values().collect(),
@@ -112,7 +109,7 @@ fn wanted(args: &Args, config: &Config, office: &Office) -> Result<Wanted, Expec
     };
     let mut steps = Vec::new();
     for setting in chosen {
-        let reached = office.desk.view(&office.project.inventory).reached(setting);
+        let reached = view.reached(setting);
         let ahead = setting.steps[reached..].iter();
         // What has been forced is announced afterwards; otherwise the next step on which something happens to hosts.
         let forced = office.desk.journal.last_advance(setting, setting.revision.number);
@@ -129,45 +126,6 @@ fn wanted(args: &Args, config: &Config, office: &Office) -> Result<Wanted, Expec
         return Err(Expected::usage("no setting has a step to announce"));
     }
     Ok(vec![(Purpose::Announcement, steps)])
-}
-
-/// What follows an announcement: reminders before its day, a notice on the day, a summary once the step was taken.
-fn due(config: &Config, office: &Office) -> Wanted {
-    let today = office.desk.rollouts.day(office.desk.now);
-    let mut days: Vec<u16> = config.announce.reminders.clone().unwrap_or_else(|| REMINDERS.to_vec());
-    days.sort_unstable();
-    let mut wanted: BTreeMap<Purpose, Vec<(Setting, StepName)>> = BTreeMap::new();
-    for setting in office.desk.rollouts.settings.values() {
-        let reached = office.desk.journal.reached(setting);
-        for (index, step) in setting.steps.iter().enumerate().filter(|(_, s)| s.name.stage >= Stage::OptOut) {
-            if !announced(office, setting, step.name.stage) {
-                continue;
-            }
-            let left = today.until(step.date).map_or(i32::MAX, |span| span.get_days());
-            // The nearest reminder that is due: one that was missed is not made up for by an older one.
-            let reminder = days.iter().find(|d| left <= i32::from(**d) && left > 0);
-            let purpose = match reminder {
-                _ if index <= reached => Some(Purpose::Summary),
-                Some(days) => Some(Purpose::Reminder { days: *days }),
-                None if left <= 0 && index == reached + 1 => Some(Purpose::Day),
-                None => None,
-            };
-            if let Some(purpose) = purpose {
-                wanted.entry(purpose).or_default().push((setting.clone(), step.name));
-            }
-        }
-    }
-    wanted.into_iter().collect()
-}
-
-/// Whether somebody was told of a stage of a setting's present revision.
-fn announced(office: &Office, setting: &Setting, stage: Stage) -> bool {
-    office.desk.journal.records().iter().any(|r| match &r.what {
-        Entry::Announced { purpose: Purpose::Announcement, items, .. } => items
-            .iter()
-            .any(|i| i.setting == setting.id && i.revision == setting.revision.number && i.step.stage >= stage),
-        _ => false,
-    })
 }
 
 /// Checks the hosts that have tasks of the settings, and keeps what was seen.
@@ -268,30 +226,6 @@ fn publish(
     let site = Site { rollouts: &office.desk.rollouts, journal, people, templates, url, now: office.desk.now };
     let files = site.write(folder).map_err(|e| Expected::failed(chain(&e)))?;
     writeln!(std::io::stdout(), "{} in {}", count(files, "page"), folder.display())?;
-    Ok(())
-}
-
-/// Writes what those who log in to a host are told; nothing for hosts on which nothing changes, so that what is over goes.
-fn of_the_day(
-    folder: &Path,
-    office: &Looked,
-    room: &Newsroom<'_>,
-    wanted: &Wanted,
-    templates: &Templates,
-) -> anyhow::Result<()> {
-    let hosts: BTreeSet<&String> = office.standing.subjects.values().flat_map(BTreeMap::keys).collect();
-    let mut texts = BTreeMap::new();
-    for host in hosts {
-        let mut news = Vec::new();
-        for (purpose, steps) in wanted.iter().filter(|(purpose, _)| *purpose != Purpose::Summary) {
-            let steps: Vec<(&Setting, StepName)> = steps.iter().map(|(s, step)| (s, *step)).collect();
-            news.extend(room.on_host(*purpose, host, &steps));
-        }
-        let text = templates.motd(host, &news).map_err(|e| Expected::usage(chain(&e)))?;
-        texts.insert(host.clone(), text);
-    }
-    let files = motd::write(folder, &texts).map_err(|e| Expected::failed(chain(&e)))?;
-    writeln!(std::io::stdout(), "{} of the day in {}", count(files, "message"), folder.display())?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io::Write, sync::Arc};
 
 use rectify_core::{
     compile::{CompileOptions, Compiled, Job},
-    diag::{Diagnostics, to_json},
+    diag::{Diagnostic, Diagnostics, to_json},
     plan::Mode,
 };
 
@@ -47,6 +47,15 @@ fn settings(desk: &Desk, project: &Project, compiled: &mut [Compiled], found: &m
     let standing = desk.stand(project, &desk.prints(compiled), compiled, found);
     let hosts: BTreeSet<&str> = standing.subjects.values().flat_map(|hosts| hosts.keys().map(String::as_str)).collect();
     let _ = contacts(project, hosts.iter().copied(), found);
+    let today = desk.rollouts.day(desk.now);
+    for setting in desk.rollouts.settings.values() {
+        let next = setting.steps.get(desk.journal.reached(setting) + 1);
+        if let Some(step) = next.filter(|step| step.date < today) {
+            let message = format!("`{}` of {} is dated {}, and has not been reached", step.name, setting.id, step.date);
+            let problem = Diagnostic::warning("past-date", message).at(step.at, "this day is past");
+            found.push(problem.help("`rectify rollout status` says what it lacks; write the day that it is meant for"));
+        }
+    }
 }
 
 fn report(args: &Args, project: &Project, found: &Diagnostics) -> anyhow::Result<u8> {

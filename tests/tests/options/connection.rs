@@ -196,7 +196,7 @@ fn facts_are_reached_for_like_any_run() {
 fn announce_looks_at_hosts_like_any_run() {
     let host = Reached::new();
     let bare = "t ansible_host={address} owner=alpha";
-    let task = "{rollout: who, copy: {dest: /etc/who, content: \"I am {{ ansible_user_id }}\\n\"}}";
+    let task = "{rollout: who, copy: {dest: /tmp/who, content: \"I am {{ ansible_user_id }}\\n\"}}";
     host.lease.write("who.yml", &format!("- {{hosts: all, tasks: [{task}]}}\n")).unwrap();
     let setting = crate::rollouts::setting("who", "opt-in: 2020-01-01, opt-out: 2020-02-01", "");
     host.lease.write("rollouts.yml", &format!("settings:\n{setting}")).unwrap();

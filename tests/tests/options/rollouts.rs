@@ -270,6 +270,35 @@ fn a_part_of_the_tasks_is_the_same_setting_on_some_of_the_hosts() {
 }
 
 #[test]
+fn lint_finds_what_is_wrong_with_settings_claims_and_owners() {
+    let folder = folder();
+    let lint = |inventory: &str| run(&folder, &format!("lint fleet/site.yml -i {inventory}"));
+    let past = lint("fleet.yml");
+    assert!(
+        past.code == Some(0) && past.stderr.contains("`announced` of banner is dated 2020-02-01"),
+        "{}",
+        past.all()
+    );
+    let hosts = std::fs::read_to_string(folder.path().join("fleet.yml")).unwrap();
+    for (from, to, said) in [
+        ("owner: beta", "owner: betta", "`contacts` names nobody called `betta`"),
+        ("beta@example.org", "beta at example", "is no address"),
+        ("rollout_opt_in: [banner]", "rollout_opt_in: [baner]", "no setting is named `baner`"),
+        ("rollout_opt_in: [banner]", "rollout_skip: {banner: {reason: x, owner: y}}", "lacks until"),
+    ] {
+        folder.write("odd.yaml", &hosts.replace(from, to));
+        let odd = lint("odd.yaml");
+        assert!(odd.code == Some(5) && odd.stderr.contains(said), "{to}: {}", odd.all());
+    }
+    folder.write("fleet/site.yml", &SITE.replace("rollout: banner", "rollout: baner"));
+    let unknown = lint("fleet.yml");
+    assert!(unknown.code == Some(5) && unknown.stderr.contains("write `banner`"), "{}", unknown.all());
+    std::fs::remove_file(folder.path().join("fleet/rollouts.yml")).unwrap();
+    let none = lint("fleet.yml");
+    assert!(none.code == Some(5) && none.stderr.contains("there is no rollouts file"), "{}", none.all());
+}
+
+#[test]
 fn skips_are_told_with_reason_owner_and_last_day() {
     let folder = folder();
     let with = |skip: &str| {
@@ -296,37 +325,4 @@ fn skips_are_told_with_reason_owner_and_last_day() {
         "{}",
         ignored.all()
     );
-}
-
-#[test]
-fn what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory() {
-    let folder = folder();
-    run(&folder, CHECK);
-    let none = run(&folder, "rollout import FLEET");
-    assert!(none.code == Some(0) && none.stdout.contains("saw no skip"), "{}", none.all());
-    let path = folder.path().join("fleet/rollouts.evidence.jsonl");
-    let seen = std::fs::read_to_string(&path).unwrap();
-    let own = "\"c\":{\"own_skip\":\"RECTIFY_SKIP_BANNER in /etc/x.conf:2\",";
-    std::fs::write(&path, seen.replace("\"c\":{", own)).unwrap();
-    for (words, said) in [
-        ("rollout import -p fleet/site.yml", "no inventory"),
-        ("rollout import -i fleet.yml", "no playbook"),
-        ("rollout import FLEET --rollouts wrong.yml", "lacks reason"),
-    ] {
-        let refused = run(&folder, words);
-        assert!(refused.code == Some(5) && refused.stderr.contains(said), "{words}: {}", refused.all());
-    }
-    let found = run(&folder, "rollout import FLEET");
-    assert_eq!(found.code, Some(2), "{}", found.all());
-    for words in [
-        "# host_vars/c.yml",
-        "rollout_skip:\n  banner: {reason: 'found on the host, RECTIFY_SKIP_BANNER: /etc/x.conf:2', owner: beta, until: ",
-        "2 skips to document",
-    ] {
-        assert!(found.stdout.contains(words), "{words}: {}", found.all());
-    }
-    let status = run(&folder, "rollout status banner FLEET").stdout;
-    assert!(status.contains("finding: c: /etc/x.conf:2 defines RECTIFY_SKIP_BANNER"), "{status}");
-    let other = run(&folder, "rollout import FLEET --rollouts other.yml");
-    assert!(other.code == Some(0), "it has another record: {}", other.all());
 }

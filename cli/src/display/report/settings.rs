@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use rectify_core::{
-    event::{HostState, RunState, TaskInfo},
+    event::{HostState, Outcome, RunState, SkipReason, TaskInfo},
     plan::{Rollout, RolloutMode, RolloutOn},
 };
 
@@ -22,43 +22,48 @@ struct Alike<'a> {
     hosts: Vec<&'a str>,
     /// How many of them would change.
     open: usize,
+    /// On how many of them no task was for this host.
+    idle: usize,
 }
 
-/// What is told of one line's settings: those that would change nothing, and those that would.
-type Named = [Vec<String>; 2];
+/// What is told of one line's settings: those that would change something, those that would not, those that have nothing to do.
+type Named = [Vec<String>; 3];
 
 /// Writes a line for all settings that the same hosts treat alike for the same reason.
 pub(super) fn settings(page: &mut Page, state: &RunState, detail: Detail<'_>) {
     let mut standing: IndexMap<(&str, RolloutMode, &str), Alike<'_>> = IndexMap::new();
     for (name, host) in &state.hosts {
-        for (rollout, open) in of_host(host) {
+        for (rollout, open, idle) in of_host(host) {
             let alike = standing.entry((&rollout.setting, rollout.mode, &rollout.why)).or_default();
             alike.hosts.push(name);
             alike.open += usize::from(open);
+            alike.idle += usize::from(idle);
         }
     }
     if standing.is_empty() {
         return;
     }
     let mut told: IndexMap<(RolloutMode, &str, Vec<&str>), Named> = IndexMap::new();
-    for ((setting, mode, why), Alike { hosts, open }) in standing {
+    for ((setting, mode, why), Alike { hosts, open, idle }) in standing {
         let part = if open > 0 && open < hosts.len() { format!(" (on {open})") } else { String::new() };
+        let alike = hosts.len();
         let named = told.entry((mode, why, hosts)).or_default();
-        named[usize::from(open > 0)].push(format!("{setting}{part}"));
+        let place = if open > 0 { 0 } else { 1 + usize::from(idle == alike) };
+        named[place].push(format!("{setting}{part}"));
     }
     // What is enforced comes first.
     told.sort_by(|(mode, ..), _, (other, ..), _| other.cmp(mode));
     page.gap();
     page.line(0, &[meant(Meaning::Heading, "SETTINGS")]);
-    let later = told.iter().any(|((mode, ..), [_, open])| *mode == RolloutMode::Observe && !open.is_empty());
-    for ((mode, why, hosts), [same, open]) in told {
+    let later = told.iter().any(|((mode, ..), [open, ..])| *mode == RolloutMode::Observe && !open.is_empty());
+    for ((mode, why, hosts), [open, same, idle]) in told {
         let (meaning, word) = words(mode);
         let mut spans = vec![meant(meaning, word)];
         spans.push(plain(whereabouts(&hosts, state, detail)));
         spans.push(plain(format!(": {why}")));
         page.line(2, &spans);
         let observed = mode == RolloutMode::Observe;
-        for (lead, settings) in [("would change: ", open), ("as declared already: ", same)] {
+        for (lead, settings) in [("would change: ", open), ("as declared already: ", same), ("nothing to do: ", idle)] {
             if !settings.is_empty() {
                 let lead = if observed { lead } else { "" };
                 page.line(4, &[plain(lead), plain(settings.join(", "))]);
@@ -71,13 +76,15 @@ pub(super) fn settings(page: &mut Page, state: &RunState, detail: Detail<'_>) {
     }
 }
 
-/// The settings of a host's tasks, and whether they would change something there that they do not enforce.
-fn of_host(host: &HostState) -> Vec<(&Rollout, bool)> {
-    let mut all: IndexMap<&str, (&Rollout, bool)> = IndexMap::new();
+/// The settings of a host's tasks, whether they would change something there that they do not enforce, and whether no task of
+/// theirs was for this host.
+fn of_host(host: &HostState) -> Vec<(&Rollout, bool, bool)> {
+    let mut all: IndexMap<&str, (&Rollout, bool, bool)> = IndexMap::new();
     for info in &host.tasks {
         let Some(rollout) = info.rollout.as_ref().filter(|r| r.on == RolloutOn::Enforce) else { continue };
-        let known = all.entry(&rollout.setting).or_insert((rollout, false));
+        let known = all.entry(&rollout.setting).or_insert((rollout, false, true));
         known.1 |= is_open(host, info);
+        known.2 &= is_idle(host, info);
     }
     all.into_values().collect()
 }
@@ -96,6 +103,14 @@ fn whereabouts(hosts: &[&str], state: &RunState, detail: Detail<'_>) -> String {
         n if n == all => format!(" on all {}", count(all, "host")),
         n => format!(" on {n} of {} ({named})", count(all, "host")),
     }
+}
+
+/// Whether a task was skipped for its own condition.
+fn is_idle(host: &HostState, info: &TaskInfo) -> bool {
+    host.reports.get(&info.id).is_some_and(|report| match &report.outcome {
+        Outcome::Skipped { reason } => !matches!(reason, SkipReason::Rollout { .. }),
+        _ => false,
+    })
 }
 
 fn words(mode: RolloutMode) -> (Meaning, &'static str) {
