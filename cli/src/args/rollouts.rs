@@ -165,6 +165,11 @@ pub(crate) enum RolloutVerb {
         #[command(flatten)]
         fleet: Fleet,
     },
+    /// Show the lines that document what hosts skip by themselves, as the last checks saw it, for the inventory
+    Import {
+        #[command(flatten)]
+        fleet: Fleet,
+    },
     /// Answer an objection
     Answer {
         /// Its id, as `rollout status` shows it; the beginning is enough
@@ -207,4 +212,7 @@ pub(crate) struct Announce {
     /// Write the pages, the feed and the calendar for everybody into this folder too
     #[arg(long, value_name = "DIR")]
     pub(crate) site: Option<PathBuf>,
+    /// Write what those who log in to a host are told into this folder too, one HOST.txt for each, for playbooks/motd.yml
+    #[arg(long, value_name = "DIR", conflicts_with = "preview")]
+    pub(crate) motd: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! What a run saw of the settings, kept beside the journal.
 
-use rectify_core::rollout::{Assume, Gather};
+use rectify_core::rollout::{Assume, Gather, note_skips};
 
 use super::{Desk, Standing, chain};
 
@@ -13,6 +13,7 @@ pub(crate) fn keep(desk: &Desk, standing: &Standing, gather: &Gather) -> Result<
         return Ok(());
     }
     let revision = |id: &str| desk.rollouts.settings.get(id).map_or(1, |s| s.revision.number);
-    let looks = gather.looks(desk.now, revision, |host, setting| standing.print(host, setting));
+    let mut looks = gather.looks(desk.now, revision, |host, setting| standing.print(host, setting));
+    note_skips(&mut looks, gather, &desk.rollouts);
     desk.store.look(&looks).map_err(|e| format!("what was seen of the settings was not kept: {}", chain(&e)))
 }

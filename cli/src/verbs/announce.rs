@@ -1,12 +1,17 @@
 //! `rectify announce`: owners read what will change on their hosts, as a check of these hosts sees it now.
 
-use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::Path,
+    sync::Arc,
+};
 
 use rectify_core::{
     plan::Mode,
     rollout::{Assume, Entry, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName},
 };
-use rectify_server::announce::{Attempt, Channels, Hook, Mail, Post, Templates, site::Site};
+use rectify_server::announce::{Attempt, Channels, Hook, Mail, Post, Templates, motd, site::Site};
 
 use super::rollout::Office;
 use crate::{
@@ -79,6 +84,9 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
     let attempts = attempts.map_err(|e| Expected::failed(chain(&e)))?;
     if let Some(folder) = args.site.as_deref().or(config.announce.site.as_deref()) {
         publish(folder, &config, &office, &journal, &people, &templates)?;
+    }
+    if let Some(folder) = &args.motd {
+        of_the_day(folder, &office, &room, &wanted, &templates)?;
     }
     report(&attempts, office.theme, problems.is_empty())
 }
@@ -226,6 +234,30 @@ fn publish(
     let site = Site { rollouts: &office.desk.rollouts, journal, people, templates, url, now: office.desk.now };
     let files = site.write(folder).map_err(|e| Expected::failed(chain(&e)))?;
     writeln!(std::io::stdout(), "{} in {}", count(files, "page"), folder.display())?;
+    Ok(())
+}
+
+/// Writes what those who log in to a host are told; nothing for hosts on which nothing changes, so that what is over goes.
+fn of_the_day(
+    folder: &Path,
+    office: &Looked,
+    room: &Newsroom<'_>,
+    wanted: &Wanted,
+    templates: &Templates,
+) -> anyhow::Result<()> {
+    let hosts: BTreeSet<&String> = office.standing.subjects.values().flat_map(BTreeMap::keys).collect();
+    let mut texts = BTreeMap::new();
+    for host in hosts {
+        let mut news = Vec::new();
+        for (purpose, steps) in wanted.iter().filter(|(purpose, _)| *purpose != Purpose::Summary) {
+            let steps: Vec<(&Setting, StepName)> = steps.iter().map(|(s, step)| (s, *step)).collect();
+            news.extend(room.on_host(*purpose, host, &steps));
+        }
+        let text = templates.motd(host, &news).map_err(|e| Expected::usage(chain(&e)))?;
+        texts.insert(host.clone(), text);
+    }
+    let files = motd::write(folder, &texts).map_err(|e| Expected::failed(chain(&e)))?;
+    writeln!(std::io::stdout(), "{} of the day in {}", count(files, "message"), folder.display())?;
     Ok(())
 }
 

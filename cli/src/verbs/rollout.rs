@@ -1,6 +1,7 @@
 //! `rectify rollout`: where settings and hosts stand, why, and the steps that people take.
 
 mod advance;
+mod import;
 mod note;
 mod status;
 mod why;
@@ -86,6 +87,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         RolloutVerb::Object { setting, r#as, reason, fleet } => {
             note::object(setting, r#as, reason, &fleet.into(), common)
         }
+        RolloutVerb::Import { fleet } => import::run(&fleet.into(), common),
         RolloutVerb::Answer { objection, answer, log } => note::answer(objection, answer, log),
         RolloutVerb::Review { setting, note, log } => note::review(setting, note, log),
     }

@@ -29,6 +29,10 @@ pub struct HostLook {
     /// How often enforcing would have blocked something, where observing counts that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Counted>,
+    /// Where the host's own people skip the setting on the host itself without a word in the inventory; empty: nowhere. `None` if nothing looked
+    /// for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_skip: Option<String>,
 }
 
 /// How often enforcing a setting would have blocked something on a host, as one look counted it.
@@ -102,6 +106,8 @@ pub struct HostEvidence {
     pub counted: Option<Timestamp>,
     /// What was counted, by day: the most that any look saw of a day, because logs go and days do not.
     pub blocked: BTreeMap<Date, u64>,
+    /// Where the host's own people skip it on the host itself, as the last look for that saw it.
+    pub own_skip: Option<String>,
 }
 
 /// What is known, by setting and host, of the present revisions.
@@ -151,9 +157,10 @@ impl Evidence {
                 counts_since: None,
                 counted: None,
                 blocked: BTreeMap::new(),
+                own_skip: None,
             });
             if known.seen.print != seen.print {
-                (known.since, known.times) = (None, 0);
+                (known.since, known.times, known.calm) = (None, 0, None);
             }
             known.last = look.at;
             known.seen = seen.clone();
@@ -165,6 +172,9 @@ impl Evidence {
             if look.apply && seen.enforced {
                 known.changed = if seen.change.is_some() && !seen.failed { Some(look.at) } else { known.changed };
                 known.applied = Some((look.at, seen.failed));
+            }
+            if let Some(place) = &seen.own_skip {
+                known.own_skip = Some(place.clone()).filter(|place| !place.is_empty());
             }
             if let Some(counted) = &seen.blocked {
                 known.counts_since.get_or_insert(look.at);

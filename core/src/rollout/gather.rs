@@ -37,6 +37,7 @@ struct Host {
     /// The tasks that look for skips, and what they found.
     skipping: BTreeSet<TaskId>,
     skips: Vec<Finding>,
+    skips_seen: bool,
     /// Whether its operators held it: nothing was enforced there, whatever the run was for.
     held: bool,
     /// Whether the host was lost on the way: what it had not come to was not looked at.
@@ -113,6 +114,11 @@ impl Gather {
         found.map(|(name, host)| (name.clone(), host.skips.clone())).collect()
     }
 
+    /// The hosts on which somebody looked for such skips.
+    pub fn looked_for_skips(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().filter(|(_, h)| h.skips_seen && !h.lost).map(|(name, _)| name.as_str())
+    }
+
     /// The hosts that were lost or never reached.
     pub fn unreachable(&self) -> Vec<&str> {
         self.hosts.iter().filter(|(_, h)| h.lost).map(|(name, _)| name.as_str()).collect()
@@ -128,6 +134,7 @@ impl Host {
             HostEvent::ItemFinished { task, report, .. } => self.report(*task, report, true),
             HostEvent::TaskFinished { task, report } => {
                 if self.skipping.contains(task) {
+                    self.skips_seen |= matches!(report.outcome.status(), Status::Unchanged | Status::Finding);
                     self.skips.extend(report.findings.iter().cloned());
                 }
                 self.report(*task, report, false);

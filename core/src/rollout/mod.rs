@@ -42,7 +42,7 @@ pub use news::{
 pub use people::{Contact, Person, contacts, owners};
 pub use position::{Affected, Told, WhyNotTold};
 pub use read::read;
-pub use skips::{SkipUse, Undocumented, Use, import_lines, skip_uses, undocumented};
+pub use skips::{SkipUse, Undocumented, Use, import_lines, note_skips, own_skips, skip_uses, undocumented};
 pub use stance::{Assume, Link, Mode, Prints, Reason, Stance, View};
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 
 use super::{
     claims::Skip,
-    evidence::{Evidence, HostEvidence},
+    evidence::{Evidence, HostEvidence, Look},
     gate::Subject,
+    gather::Gather,
     model::{Rollouts, Setting},
     people::owners,
     stance::{Mode, View},
@@ -128,12 +129,46 @@ pub fn undocumented(found: &BTreeMap<String, Vec<Finding>>, rollouts: &Rollouts)
     for (host, findings) in found {
         for Finding { subject, message, .. } in findings {
             let Some(name) = subject.strip_prefix(PREFIX) else { continue };
-            let setting = rollouts.settings.keys().find(|id| plain(id) == plain(name));
+            // By its own name, or by the one that its description tells people to write.
+            let called = rollouts.settings.values().find(|s| plain(&s.id) == plain(name));
+            let told = || rollouts.settings.values().find(|s| words(&s.skip).any(|word| word == subject));
+            let setting = called.or_else(told).map(|s| s.id.clone());
             let place = message.split(" defines it").next().unwrap_or_default().to_owned();
-            all.push(Undocumented { host: host.clone(), name: subject.clone(), setting: setting.cloned(), place });
+            all.push(Undocumented { host: host.clone(), name: subject.clone(), setting, place });
         }
     }
     all
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+}
+
+/// Writes down in the looks of a run which settings hosts skip by themselves, for hosts on which somebody looked for that.
+pub fn note_skips(looks: &mut [Look], gather: &Gather, rollouts: &Rollouts) {
+    let all = undocumented(&gather.skips(), rollouts);
+    for host in gather.looked_for_skips() {
+        for look in looks.iter_mut() {
+            let place = all.iter().find(|u| u.host == host && u.setting.as_ref() == Some(&look.setting));
+            if let Some(seen) = look.hosts.get_mut(host) {
+                let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+                let text = place.map(|u| format!("{} in {}", u.name, u.place)).unwrap_or_default();
+                seen.own_skip = Some(text.chars().map(plain).take(500).collect());
+            }
+        }
+    }
+}
+
+/// The skips that hosts have by themselves, as the last looks saw them, of settings that the inventory does not skip there.
+pub fn own_skips(setting: &Setting, subjects: &BTreeMap<String, Subject>, evidence: &Evidence) -> Vec<Undocumented> {
+    let open = subjects.iter().filter(|(_, s)| s.claims.get(&setting.id).is_none_or(|claim| claim.skip.is_none()));
+    let own = open.filter_map(|(host, _)| {
+        let known = evidence.host(&setting.id, setting.revision.number, host)?;
+        let (name, place) = known.own_skip.as_deref()?.split_once(" in ")?;
+        let (host, name, place) = (host.clone(), name.to_owned(), place.to_owned());
+        Some(Undocumented { host, name, setting: Some(setting.id.clone()), place })
+    });
+    own.collect()
 }
 
 /// The lines that document the skips of a host, for its variables in the inventory, and the names that no setting has.

@@ -37,6 +37,9 @@ pub(crate) struct ApacheSkips {
     /// The settings whose skips are documented. Usually `"{{ rollout_skip | default({}) | list }}"`.
     #[serde(default)]
     documented: Vec<String>,
+    /// The settings that names stand for, where they are not called alike: `{RECTIFY_SKIP_IDENTITY: no-versions}`.
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
     /// Which layout the configuration has, `debian` or `rhel`. Default: the one that is there; without Apache there are no skips.
     layout: Option<Layout>,
 }
@@ -57,9 +60,11 @@ impl Action for ApacheSkips {
         }
         let (mut findings, mut skips) = (Vec::new(), Vec::new());
         for (name, places) in found {
-            let setting = name.to_lowercase().replace('_', "-");
-            let documented = self.documented.iter().any(|d| d.to_lowercase().replace('_', "-") == setting);
+            let plain = |text: &str| text.to_lowercase().replace('_', "-");
+            let alike = plain(&name);
             let name = format!("RECTIFY_SKIP_{name}");
+            let setting = self.settings.get(&name).cloned().unwrap_or(alike);
+            let documented = self.documented.iter().any(|d| plain(d) == plain(&setting));
             if !documented {
                 let message = format!("{} defines it, and the inventory has no skip of `{setting}`", places.join(", "));
                 findings.push(Finding { severity: Severity::Warning, subject: name.clone(), message });
@@ -171,7 +176,8 @@ files:
 
     #[test]
     fn what_the_server_reads_is_found_and_what_is_documented_is_not_told() {
-        let report = run(DEBIAN, &json!({"documented": ["uploads", "no_listings"]}));
+        let settings = json!({"RECTIFY_SKIP_UPLOADS": "no-exec-uploads"});
+        let report = run(DEBIAN, &json!({"documented": ["no-exec-uploads", "no_listings"], "settings": settings}));
         let site = "/etc/apache2/conf-enabled/00-rectify-site.conf";
         assert_eq!(
             found(&report),
@@ -186,7 +192,7 @@ files:
         );
         let names: Vec<&str> =
             report.data["skips"].as_array().unwrap().iter().filter_map(|s| s["setting"].as_str()).collect();
-        assert_eq!(names, ["frame-options", "identity", "no-listings", "trace", "uploads"]);
+        assert_eq!(names, ["frame-options", "identity", "no-listings", "trace", "no-exec-uploads"]);
     }
 
     #[test]

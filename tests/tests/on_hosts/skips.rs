@@ -4,7 +4,11 @@ use rectify_core::{
     event::Event,
     rollout::{self, Gather},
 };
-use rectify_tests::{image::Image, pool, rectify::Ran};
+use rectify_tests::{
+    image::Image,
+    pool,
+    rectify::{Ran, binary},
+};
 
 use crate::{play, report};
 
@@ -64,6 +68,28 @@ fn a_skip_on_the_host_is_found_and_kept_and_becomes_a_line_of_the_inventory() {
         let settings: Vec<_> = all.iter().map(|u| u.setting.as_deref()).collect();
         assert_eq!(settings, [Some("frame-options"), None], "{all:?}");
         assert_eq!(all[0].place, format!("{site}:2"));
+
+        // The one command: a check has seen it, and the lines come from what is kept of it.
+        lease.write("rollouts.yml", ROLLOUTS).unwrap();
+        let tasks = TASKS.replace("- name: still skipped\n", "- name: still skipped\n  rollout: frame-options\n");
+        assert_eq!(play(&lease, "check", &tasks).code, Some(2));
+        let import = || {
+            let words = [lease.home().join("site.yml"), lease.inventory()].map(|path| path.display().to_string());
+            let argv =
+                [&binary().unwrap().display().to_string(), "rollout", "import", "-p", &words[0], "-i", &words[1]];
+            lease.run(argv).unwrap()
+        };
+        let shown = import();
+        assert_eq!(shown.code, Some(2), "{shown:?}");
+        let line = format!("frame-options: {{reason: 'found on the host, RECTIFY_SKIP_FRAME_OPTIONS: {site}:2'");
+        assert!(shown.stdout.contains(&line), "{shown:?}");
+        let lines: Vec<&str> =
+            shown.stdout.lines().filter(|l| l.starts_with("rollout_skip") || l.starts_with("  ")).collect();
+        lease.write(&format!("host_vars/{}.yml", host.name()), &lines.join("\n")).unwrap();
+        let documented = play(&lease, "check", &tasks);
+        let found = report(&lease, &documented, "skips")["findings"].clone();
+        assert_eq!(found.as_array().unwrap().len(), 1, "its own lines document it: {found:#}\n{}", documented.stderr);
+        assert_eq!(import().code, Some(0));
 
         let host_vars = "rollout_skip: {frame-options: {reason: x, owner: y, until: 2027-01-01}}\n";
         lease.write(&format!("host_vars/{}.yml", host.name()), host_vars).unwrap();

@@ -238,6 +238,19 @@ fn pages_go_where_they_are_wanted() {
     }
 }
 
+#[test]
+fn messages_of_the_day_go_where_they_are_wanted() {
+    let (folder, server) = (folder(), Heard::mail());
+    mail(&folder, &server, "");
+    let none = announced(&folder, "banner");
+    assert!(none.code == Some(0) && !folder.path().join("motd").exists(), "{}", none.all());
+    let said = announced(&folder, "banner --motd motd");
+    assert!(said.code == Some(0) && said.stdout.contains("3 messages of the day in motd"), "{}", said.all());
+    let text = |host: &str| std::fs::read_to_string(folder.path().join(format!("motd/{host}.txt"))).unwrap();
+    assert!(text("c").contains("What changes on c") && text("c").contains("owner: beta"), "{}", text("c"));
+    assert!(text("b").contains("Hosts have the banner") && !text("b").contains("-c-"), "{}", text("b"));
+}
+
 /// A day so many days from now.
 fn day(from_now: i32) -> String {
     let date = std::process::Command::new("date").args(["-u", "-d", &format!("{from_now} days"), "+%F"]).output();

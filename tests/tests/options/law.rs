@@ -61,6 +61,9 @@ const BY_TEST: &[(&str, &str)] = &[
     ("rollout object --playbook", "rollouts::an_objection_is_open_until_it_is_answered"),
     ("rollout object --inventory", "rollouts::an_objection_is_open_until_it_is_answered"),
     ("rollout object --rollouts", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout import --playbook", "rollouts::what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory"),
+    ("rollout import --inventory", "rollouts::what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory"),
+    ("rollout import --rollouts", "rollouts::what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory"),
     ("rollout answer OBJECTION", "rollouts::an_objection_is_open_until_it_is_answered"),
     ("rollout answer ANSWER", "rollouts::an_objection_is_open_until_it_is_answered"),
     ("rollout answer --playbook", "rollouts::an_objection_is_open_until_it_is_answered"),
@@ -72,6 +75,7 @@ const BY_TEST: &[(&str, &str)] = &[
     ("announce --preview", "announce::a_preview_sends_nothing_and_the_first_real_one_sends_once"),
     ("announce --due", "announce::what_is_due_is_sent_once"),
     ("announce --site", "announce::pages_go_where_they_are_wanted"),
+    ("announce --motd", "announce::messages_of_the_day_go_where_they_are_wanted"),
     ("announce --forks", "flags::as_many_hosts_are_asked_at_a_time_as_forks_says"),
     ("announce --helper-dir", "flags::the_helper_is_kept_where_it_is_asked_to_be"),
     ("announce --user", "connection::announce_looks_at_hosts_like_any_run"),
@@ -144,6 +148,7 @@ fn of_vaults() -> Vec<(String, &'static str)> {
         "rollout why",
         "rollout advance",
         "rollout object",
+        "rollout import",
         "announce",
     ];
     let verbs = verbs.map(|verb| (verb.to_owned(), "vault::every_verb_with_an_inventory_opens_what_is_encrypted"));

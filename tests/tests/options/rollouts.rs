@@ -326,3 +326,36 @@ fn skips_are_told_with_reason_owner_and_last_day() {
         ignored.all()
     );
 }
+
+#[test]
+fn what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory() {
+    let folder = folder();
+    run(&folder, CHECK);
+    let none = run(&folder, "rollout import FLEET");
+    assert!(none.code == Some(0) && none.stdout.contains("saw no skip"), "{}", none.all());
+    let path = folder.path().join("fleet/rollouts.evidence.jsonl");
+    let seen = std::fs::read_to_string(&path).unwrap();
+    let own = "\"c\":{\"own_skip\":\"RECTIFY_SKIP_BANNER in /etc/x.conf:2\",";
+    std::fs::write(&path, seen.replace("\"c\":{", own)).unwrap();
+    for (words, said) in [
+        ("rollout import -p fleet/site.yml", "no inventory"),
+        ("rollout import -i fleet.yml", "no playbook"),
+        ("rollout import FLEET --rollouts wrong.yml", "lacks reason"),
+    ] {
+        let refused = run(&folder, words);
+        assert!(refused.code == Some(5) && refused.stderr.contains(said), "{words}: {}", refused.all());
+    }
+    let found = run(&folder, "rollout import FLEET");
+    assert_eq!(found.code, Some(2), "{}", found.all());
+    for words in [
+        "# host_vars/c.yml",
+        "rollout_skip:\n  banner: {reason: 'found on the host, RECTIFY_SKIP_BANNER: /etc/x.conf:2', owner: beta, until: ",
+        "2 skips to document",
+    ] {
+        assert!(found.stdout.contains(words), "{words}: {}", found.all());
+    }
+    let status = run(&folder, "rollout status banner FLEET").stdout;
+    assert!(status.contains("finding: c: /etc/x.conf:2 defines RECTIFY_SKIP_BANNER"), "{status}");
+    let other = run(&folder, "rollout import FLEET --rollouts other.yml");
+    assert!(other.code == Some(0), "it has another record: {}", other.all());
+}

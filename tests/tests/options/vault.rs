@@ -62,6 +62,7 @@ fn every_verb_with_an_inventory_opens_what_is_encrypted() {
         "rollout why a banner -p settled.yml",
         "rollout advance banner -p settled.yml",
         "rollout object banner --as alpha --reason no -p settled.yml",
+        "rollout import -p settled.yml",
         "announce -p settled.yml --preview",
     ] {
         let words: Vec<&str> = verb.split_whitespace().chain(["-i", "hosts"]).collect();

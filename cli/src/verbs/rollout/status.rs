@@ -7,7 +7,7 @@ use std::{
 
 use rectify_core::{
     plan::RolloutMode,
-    rollout::{Assume, Gate, Setting, Stance, Step},
+    rollout::{Assume, Gate, Setting, Stance, Step, own_skips, skip_uses},
 };
 use serde_json::json;
 
@@ -95,7 +95,22 @@ fn show(office: &Office, setting: &Setting, whole: bool, out: &mut impl Write) -
             writeln!(out, "  {} {host}: {}", theme.paint(Meaning::Unsure, "warning:"), line(warning))?;
         }
     }
+    skips(office, setting, out)?;
     next(office, setting, &gate, out)
+}
+
+/// Skips that nothing needs any more, and those that the inventory does not know.
+fn skips(office: &Office, setting: &Setting, out: &mut impl Write) -> std::io::Result<()> {
+    let (view, subjects) = (office.desk.view(&office.project.inventory), office.subjects(setting));
+    for skip in skip_uses(&view, setting, subjects, &office.desk.evidence).iter().filter(|s| s.is_unneeded()) {
+        writeln!(out, "  {} {}", office.theme.paint(Meaning::Unsure, "warning:"), line(&skip.to_string()))?;
+    }
+    for own in own_skips(setting, subjects, &office.desk.evidence) {
+        let text = format!("{}: {} defines {}, and the inventory has no skip", own.host, own.place, own.name);
+        let how = format!("rectify rollout import{}", office.again);
+        writeln!(out, "  {} {} ({how})", office.theme.paint(Meaning::Finding, "finding:"), line(&text))?;
+    }
+    Ok(())
 }
 
 /// What looks at the hosts saw.
@@ -106,6 +121,14 @@ fn seen(office: &Office, setting: &Setting, whole: bool, out: &mut impl Write) -
     let day = |at: jiff::Timestamp| office.desk.rollouts.day(at);
     let change: Vec<&str> = looked.iter().filter(|(_, e)| e.since.is_some()).map(|(h, _)| h.as_str()).collect();
     let most = if whole { usize::MAX } else { 5 };
+    let hosts = looked.iter().map(|(host, _)| host.as_str());
+    if let Some(n) = office.desk.evidence.blocked(&setting.id, setting.revision.number, hosts, office.desk.now) {
+        writeln!(
+            out,
+            "  counted: in 30 days it would have blocked something {}",
+            count(usize::try_from(n).unwrap_or(usize::MAX), "time")
+        )?;
+    }
     match looked.iter().filter_map(|(_, e)| e.since).min() {
         Some(since) => writeln!(
             out,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     event::{Event, HostEvent, Outcome, RunEvent, SkipReason, Status, TaskInfo, TaskReport},
-    module::Blocked,
+    module::{Blocked, Finding, Severity},
     plan::{Mode as RunMode, Origin, Rollout, RolloutMode, RolloutOn, TaskId},
 };
 
@@ -92,4 +92,34 @@ fn on_a_host_that_is_held_nothing_was_enforced() {
     let free = look(&gathered(RunMode::Apply, tasks(), vec![would()]));
     let held = look(&gathered(RunMode::Apply, tasks(), vec![HostEvent::Held { hold }, would()]));
     assert!(free.enforced && !held.enforced && held.change.is_some());
+}
+
+#[test]
+fn skips_of_hosts_are_noted_where_somebody_looked_for_them() {
+    let world = World::new(FRAMES, HOSTS);
+    let finding = |name: &str| Finding {
+        severity: Severity::Warning,
+        subject: name.into(),
+        message: "/etc/x\u{1b}.conf:2 defines it, and the inventory has no skip of `frames`".into(),
+    };
+    let noted = |module: &str, report: TaskReport| {
+        let mut looking = task(1, RolloutOn::Enforce, RolloutMode::Observe);
+        (looking.module, looking.rollout) = (module.into(), None);
+        let tasks = vec![task(0, RolloutOn::Enforce, RolloutMode::Observe), looking];
+        let gather = gathered(RunMode::Check, tasks, vec![finished(0, would_change()), finished(1, report)]);
+        let mut looks = gather.looks(time("2027-01-10"), |_| 1, |_, _| None);
+        note_skips(&mut looks, &gather, &world.rollouts);
+        looks[0].hosts["h"].own_skip.clone()
+    };
+    let found = |name| TaskReport {
+        findings: vec![finding(name)],
+        ..TaskReport::of(Outcome::Finding { severity: Severity::Warning })
+    };
+    let skipped = TaskReport::of(Outcome::Skipped { reason: SkipReason::Ended });
+    let place = "RECTIFY_SKIP_FRAMES in /etc/x\u{fffd}.conf:2";
+    assert_eq!(noted("apache_skips", found("RECTIFY_SKIP_FRAMES")).as_deref(), Some(place));
+    assert_eq!(noted("apache_skips", found("RECTIFY_SKIP_OTHER")).as_deref(), Some(""));
+    assert_eq!(noted("apache_skips", TaskReport::of(Outcome::Unchanged)).as_deref(), Some(""));
+    assert_eq!(noted("apache_skips", skipped), None);
+    assert_eq!(noted("permissions", found("RECTIFY_SKIP_FRAMES")), None, "another module's words");
 }

@@ -235,6 +235,7 @@ impl World {
             failed: failed.contains(&h),
             print: Some(self.print.clone()),
             blocked: None,
+            own_skip: None,
         };
         let hosts = hosts.into_iter().map(|h| (h.to_owned(), seen(h))).collect();
         let revision = self.setting().revision.number;

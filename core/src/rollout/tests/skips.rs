@@ -89,3 +89,30 @@ fn what_hosts_skip_by_themselves_becomes_lines_for_the_inventory() {
     assert_eq!((skip.owner.as_str(), skip.until.to_string().as_str()), ("alpha", "2027-05-02"));
     assert_eq!(import_lines(&all, "a2", &world.rollouts, &world.inventory, today), (String::new(), vec![]));
 }
+
+#[test]
+fn a_skip_that_a_look_saw_on_a_host_is_known_until_a_look_does_not_see_it_or_the_inventory_has_it() {
+    let described = FRAMES.replace("Say so in the inventory.", "Say `Define RECTIFY_SKIP_FRAMING` on the host.");
+    let mut world = World::new(&described, HOSTS);
+    let found = BTreeMap::from([("a1".to_owned(), vec![finding("RECTIFY_SKIP_FRAMING", "/etc/x.conf:2")])]);
+    let all = undocumented(&found, &world.rollouts);
+    assert_eq!(all[0].setting.as_deref(), Some("frames"), "by the name that its description has");
+    let mut look = |own: Option<&str>| {
+        let seen = HostLook { own_skip: own.map(str::to_owned), ..HostLook::default() };
+        let (at, hosts) = (world.now, [("a1".to_owned(), seen)].into());
+        world.evidence.add(&Look { at, run: "r".into(), setting: "frames".into(), revision: 1, apply: false, hosts });
+        let subjects =
+            ["a1", "a2"].map(|h| (h.to_owned(), Subject { prints: world.prints(), claims: world.claims(h) }));
+        let own = own_skips(world.setting(), &subjects.into(), &world.evidence);
+        own.into_iter().map(|u| format!("{} {} {}", u.host, u.name, u.place)).collect::<Vec<_>>()
+    };
+    assert_eq!(look(Some("RECTIFY_SKIP_FRAMING in /etc/x.conf:2")), ["a1 RECTIFY_SKIP_FRAMING /etc/x.conf:2"]);
+    assert_eq!(look(None).len(), 1, "nobody looked for it");
+    assert_eq!(look(Some("")), [""; 0]);
+    assert_eq!(look(Some("RECTIFY_SKIP_FRAMING in /etc/x.conf:2")).len(), 1);
+    let skip = "rollout_skip: {frames: {reason: legacy, owner: alpha, until: 2027-12-31}}";
+    let evidence = world.evidence.clone();
+    world = World::new(&described, &HOSTS.replace("a1: {", &format!("a1: {{{skip}, ")));
+    let subjects = [("a1".to_owned(), Subject { prints: world.prints(), claims: world.claims("a1") })];
+    assert!(own_skips(world.setting(), &subjects.into(), &evidence).is_empty(), "the inventory has it now");
+}
