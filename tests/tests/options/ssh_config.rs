@@ -229,9 +229,9 @@ fn a_host_that_stops_answering_is_given_up_as_the_configuration_says() {
         assert!(said.starts_with("exit Some(4)"), "{said}");
         begun.elapsed()
     };
-    let soon = lost("ServerAliveInterval 1\nServerAliveCountMax 1");
-    let patient = lost("ServerAliveInterval 1\nServerAliveCountMax 7");
-    let slow = lost("ServerAliveInterval 2\nServerAliveCountMax 7");
-    assert!(patient > soon + Duration::from_secs(3), "seven questions go unanswered: {soon:?}, then {patient:?}");
-    assert!(slow > patient + Duration::from_secs(3), "and they come half as often: {patient:?}, then {slow:?}");
+    let lost = |every: u32, times: u32| lost(&format!("ServerAliveInterval {every}\nServerAliveCountMax {times}"));
+    let (soon, often, slow) = (lost(1, 2), lost(1, 12), lost(6, 2));
+    let more = Duration::from_secs(5);
+    assert!(often > soon + more, "twelve questions go unanswered, not two: {soon:?}, then {often:?}");
+    assert!(slow > soon + more, "two questions, but seldom: {soon:?}, then {slow:?}");
 }
