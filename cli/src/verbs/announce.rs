@@ -9,7 +9,7 @@ use std::{
 
 use rectify_core::{
     plan::Mode,
-    rollout::{Assume, Entry, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName},
+    rollout::{Assume, Entry, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName, owners},
 };
 use rectify_server::announce::{Attempt, Channels, Hook, Mail, Post, Templates, motd, site::Site};
 
@@ -119,11 +119,9 @@ fn wanted(args: &Args, config: &Config, office: &Office) -> Result<Wanted, Expec
     for setting in chosen {
         let reached = view.reached(setting);
         let ahead = setting.steps[reached..].iter();
-        // What has been forced is announced afterwards; otherwise the next step on which something happens to hosts.
-        let forced = office.desk.journal.last_advance(setting, setting.revision.number);
-        let forced = forced.filter(|(r, _)| matches!(r.what, Entry::Advance { forced: Some(_), .. }));
-        let next = match forced {
-            Some((_, to)) => setting.steps.iter().find(|s| s.name == to),
+        // What has been forced is announced first; then the next step on which something happens to hosts.
+        let next = match forced(office, setting) {
+            Some(to) => setting.steps.iter().find(|s| s.name == to),
             None => ahead.skip(1).find(|s| s.name.stage >= Stage::OptOut),
         };
         if let Some(step) = next.filter(|s| args.until.is_none_or(|day| s.date <= day)) {
@@ -134,6 +132,16 @@ fn wanted(args: &Args, config: &Config, office: &Office) -> Result<Wanted, Expec
         return Err(Expected::usage("no setting has a step to announce"));
     }
     Ok(vec![(Purpose::Announcement, steps)])
+}
+
+/// The step to which the last advance was forced, until every owner was told of that.
+fn forced(office: &Office, setting: &Setting) -> Option<StepName> {
+    let journal = &office.desk.journal;
+    let (advance, to) = journal.last_advance(setting, setting.revision.number)?;
+    let is_forced = matches!(advance.what, Entry::Advance { forced: Some(_), .. });
+    let hosts = office.subjects(setting).keys();
+    let mut owners = hosts.flat_map(|host| owners(&office.project.inventory, host));
+    (is_forced && owners.any(|(owner, _)| !journal.heard_of(advance, &owner))).then_some(to)
 }
 
 /// Checks the hosts that have tasks of the settings, and keeps what was seen.

@@ -115,7 +115,7 @@ pub struct SettingNews {
     pub looser: bool,
     /// Why it could not wait, in an emergency.
     pub emergency: Option<String>,
-    /// Why an advance was forced, if the last one was.
+    /// Why the advance to the step was forced, if it was.
     pub forced: Option<String>,
     /// The step that is announced.
     pub step: StepName,
@@ -293,7 +293,8 @@ impl Newsroom<'_> {
         };
         let change = hosts.iter().filter_map(|h| Some(self.host(setting, h, changes(h)?))).collect();
         let advance = self.view.journal.last_advance(setting, setting.revision.number);
-        let forced = advance.and_then(|(record, _)| match &record.what {
+        // The step that was forced, and not those that follow it.
+        let forced = advance.filter(|(_, to)| *to == step).and_then(|(record, _)| match &record.what {
             Entry::Advance { forced, .. } => forced.clone(),
             _ => None,
         });
@@ -425,13 +426,17 @@ fn message_id(purpose: Purpose, owner: &str, items: &[Item], forced: &[&str], do
     format!("{hash}@{domain}")
 }
 
-/// What a stage means for a host, in one sentence.
-pub fn meaning(stage: Stage) -> &'static str {
-    match stage {
+/// What a step means for a host, in one sentence.
+pub fn meaning(step: StepName) -> String {
+    let whole = match step.stage {
         Stage::OptIn => "It holds on hosts that ask for it.",
         Stage::Announced => "Nothing changes yet; the date is public.",
+        Stage::OptOut if step.percent < 100 => {
+            return format!("It holds on the first {} % of the hosts, but for those that skip it.", step.percent);
+        }
         Stage::OptOut => "It holds on every host that does not skip it.",
         Stage::Mandatory => "It holds on every host; a skip no longer counts.",
         Stage::Retired => "It is taken back.",
-    }
+    };
+    whole.to_owned()
 }

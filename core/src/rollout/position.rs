@@ -215,6 +215,15 @@ impl Journal {
         })
     }
 
+    /// Whether an owner was told of an advance after it was made: of one that was forced, that is.
+    pub fn heard_of(&self, advance: &Record, owner: &str) -> bool {
+        let Entry::Advance { setting, revision, to: step, .. } = &advance.what else { return false };
+        self.announcements(owner).any(|(message, to, item)| {
+            let same = (&item.setting, &item.revision, &item.step) == (setting, revision, step);
+            same && message.at > advance.at && (to.is_empty() || self.delivered(message, to).is_ok())
+        })
+    }
+
     /// When a message reached its last address, or the addresses that it has not reached. One without addresses reached nobody.
     pub fn delivered(&self, message: &Record, to: &[String]) -> Result<Timestamp, Vec<String>> {
         let reached = |address: &String| {

@@ -362,7 +362,7 @@ impl fmt::Display for WhyNotTold {
                 write!(f, "the announcement to {owner} has not reached {}", to.join(", "))
             }
             WhyNotTold::Promised { owner, date } => write!(f, "{owner} was told of {date}, which has not come"),
-            WhyNotTold::TooRecent { owner, until } => write!(f, "{owner} was told too recently: not before {until}"),
+            WhyNotTold::TooRecent { owner, until } => write!(f, "{owner} was told too recently: not before {until:.0}"),
         }
     }
 }

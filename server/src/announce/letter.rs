@@ -1,11 +1,11 @@
 //! What a message says, as text and as HTML, by templates that a site can replace.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use minijinja::{AutoEscape, Environment, Value, context, syntax::SyntaxConfig, value::Serde};
 use rectify_core::{
     event::{Diff, PropertyChange},
-    rollout::{News, Purpose, StepName, meaning},
+    rollout::{News, Purpose, SettingNews, Stage, StepName, meaning},
 };
 
 use super::ChannelError;
@@ -58,11 +58,11 @@ impl Templates {
                 if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
             },
         );
-        environment.add_filter("meaning", |step: &str| -> Result<&'static str, minijinja::Error> {
+        environment.add_filter("meaning", |step: &str| -> Result<String, minijinja::Error> {
             let name: StepName = step
                 .parse()
                 .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("{e}")))?;
-            Ok(meaning(name.stage))
+            Ok(meaning(name))
         });
         environment.add_filter("wrap", super::motd::wrap_filter);
         environment.add_filter("lines", |text: &str| text.lines().map(Value::from).collect::<Vec<_>>());
@@ -94,6 +94,7 @@ impl Templates {
             purpose => purpose_word(news.purpose),
             hosts => hosts,
             changes => Value::from(Serde(changes(news))),
+            touched => news.settings.iter().map(|s| (s.id.clone(), touched(s))).collect::<BTreeMap<_, _>>(),
         };
         Ok(Letter { text: self.render("letter.txt", &context)?, html: self.render("letter.html", &context)?, subject })
     }
@@ -106,6 +107,13 @@ impl Templates {
 
 fn broken(name: &str, source: minijinja::Error) -> ChannelError {
     ChannelError::Template { name: name.to_owned(), source }
+}
+
+/// The hosts that change on the day: not those whose skip holds then.
+fn touched(setting: &SettingNews) -> Vec<String> {
+    let skips = |host: &str| setting.skips.iter().any(|s| s.host == host && s.until >= setting.date);
+    let stays = |host: &str| setting.step.stage != Stage::Mandatory && skips(host);
+    setting.hosts.iter().map(|h| h.host.clone()).filter(|host| !stays(host)).collect()
 }
 
 fn purpose_word(purpose: Purpose) -> &'static str {
@@ -126,7 +134,9 @@ fn subject(news: &News) -> String {
     };
     let date = news.settings.iter().map(|s| s.date).min();
     let on = |date: Option<jiff::civil::Date>| date.map(|d| format!(" on {d}")).unwrap_or_default();
+    let calm = news.settings.iter().all(|s| touched(s).is_empty() && s.unknown.is_empty());
     let line = match news.purpose {
+        Purpose::Announcement if calm => format!("Nothing changes on your hosts{}: {what}", on(date)),
         Purpose::Announcement => format!("Your hosts change{}: {what}", on(date)),
         // One that was missed is made up for later: the date is right whenever it comes.
         Purpose::Reminder { .. } => format!("Reminder{}: {what}", on(date)),

@@ -41,7 +41,7 @@ struct StepShown {
     name: StepName,
     date: jiff::civil::Date,
     reached: bool,
-    meaning: &'static str,
+    meaning: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,7 +109,7 @@ impl Site<'_> {
             name: s.name,
             date: s.date,
             reached: i <= reached,
-            meaning: meaning(s.name.stage),
+            meaning: meaning(s.name),
         };
         let mail = |c: &Contact| match c {
             Contact::Mail(address) => Some(address.clone()),
@@ -209,7 +209,7 @@ impl Site<'_> {
                 event
                     .uid(&format!("{}-{}-{name}@rectify", setting.id, setting.revision.number))
                     .summary(&format!("{}: {}", step.name, setting.title))
-                    .description(&format!("{}\n\nNot before this day. {}", setting.impact, meaning(step.name.stage)))
+                    .description(&format!("{}\n\nNot before this day. {}", setting.impact, meaning(step.name)))
                     .url(&format!("{}/{}.html", self.url, setting.id))
                     .all_day(day);
                 // Nobody is busy on that day.
