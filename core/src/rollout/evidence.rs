@@ -83,30 +83,66 @@ pub struct Look {
     pub hosts: BTreeMap<String, HostLook>,
 }
 
+/// What the looks at one setting came to: a line of the evidence file in the place of many.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Folded {
+    /// The setting.
+    folded: String,
+    revision: u32,
+    hosts: BTreeMap<String, HostEvidence>,
+}
+
+enum Line {
+    Look(Look),
+    Folded(Folded),
+}
+
+impl Line {
+    fn read(line: &str) -> Result<Line, String> {
+        // Not serde's untagged enum: its errors say only that neither fits.
+        let folded = line.starts_with("{\"folded\":");
+        let read = if folded {
+            serde_json::from_str(line).map(Line::Folded)
+        } else {
+            serde_json::from_str(line).map(Line::Look)
+        };
+        read.map_err(|e| e.to_string())
+    }
+}
+
 /// What is known of one setting on one host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostEvidence {
     /// The last look.
     pub last: Timestamp,
     /// What the last look saw.
     pub seen: HostLook,
     /// The first of the looks, up to the last one, that all saw something to change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// How many looks these are.
     pub times: u32,
     /// The last apply that enforced it and changed something, and did not fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<Timestamp>,
     /// The last apply that enforced it, and whether it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<(Timestamp, bool)>,
     /// The first of the looks, up to the last one, that all saw nothing to change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calm: Option<Timestamp>,
     /// When something first counted what enforcing would block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts_since: Option<Timestamp>,
     /// When something last counted what enforcing would block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Timestamp>,
     /// What was counted, by day: the most that any look saw of a day, because logs go and days do not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub blocked: BTreeMap<Date, u64>,
     /// Where the host's own people skip it on the host itself, as the last look for that saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_skip: Option<String>,
 }
 
@@ -124,25 +160,44 @@ impl HostEvidence {
 }
 
 impl Evidence {
-    /// Reads the lines of an evidence file.
+    /// Reads the lines of an evidence file: looks, and what earlier ones came to.
     ///
     /// # Errors
-    /// Every line that is no look.
+    /// Every line that is neither.
     pub fn parse(text: &str) -> Result<Self, Vec<BrokenLine>> {
-        let (mut looks, mut broken) = (Vec::new(), Vec::new());
+        let (mut looks, mut broken, mut evidence) = (Vec::new(), Vec::new(), Evidence::default());
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            match serde_json::from_str::<Look>(line) {
-                Ok(look) => looks.push(look),
-                Err(e) => broken.push(BrokenLine { line: number + 1, problem: e.to_string() }),
+            match Line::read(line) {
+                Ok(Line::Look(look)) => looks.push(look),
+                Ok(Line::Folded(folded)) => evidence.adopt(folded),
+                Err(problem) => broken.push(BrokenLine { line: number + 1, problem }),
             }
         }
         looks.sort_by_key(|look| look.at);
-        let mut evidence = Evidence::default();
         looks.iter().for_each(|look| evidence.add(look));
         if broken.is_empty() { Ok(evidence) } else { Err(broken) }
     }
 
-    /// Adds a look that is later than all before.
+    /// All that is known, as the lines of a file that says the same as the one that it was read from, and is shorter.
+    pub fn folded(&self) -> String {
+        let line = |((setting, revision), hosts): (&(String, u32), &BTreeMap<String, HostEvidence>)| {
+            let folded = Folded { folded: setting.clone(), revision: *revision, hosts: hosts.clone() };
+            serde_json::to_string(&folded).expect("invariant: what is known has no keys but strings and dates") + "\n"
+        };
+        self.hosts.iter().map(line).collect()
+    }
+
+    /// Takes what looks came to that stand here no more; of two such states of a host the later one.
+    fn adopt(&mut self, folded: Folded) {
+        let hosts = self.hosts.entry((folded.folded, folded.revision)).or_default();
+        for (host, known) in folded.hosts {
+            if hosts.get(&host).is_none_or(|here| here.last < known.last) {
+                hosts.insert(host, known);
+            }
+        }
+    }
+
+    /// Adds a look; of hosts that something later is known of, nothing.
     pub fn add(&mut self, look: &Look) {
         let hosts = self.hosts.entry((look.setting.clone(), look.revision)).or_default();
         for (host, seen) in &look.hosts {
@@ -159,6 +214,9 @@ impl Evidence {
                 blocked: BTreeMap::new(),
                 own_skip: None,
             });
+            if look.at < known.last {
+                continue;
+            }
             if known.seen.print != seen.print {
                 (known.since, known.times, known.calm) = (None, 0, None);
             }
@@ -182,6 +240,9 @@ impl Evidence {
                 for (day, n) in &counted.days {
                     let most = known.blocked.entry(*day).or_default();
                     *most = (*most).max(*n);
+                }
+                while known.blocked.len() > MOST.0 {
+                    known.blocked.pop_first();
                 }
             }
         }

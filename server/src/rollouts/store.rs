@@ -1,8 +1,10 @@
-//! The journal and the evidence on disk: read whole, verified, and only ever appended to.
+//! The journal and the evidence on disk: read whole, verified, and appended to. The journal is never written otherwise; the evidence is folded when
+//! it has grown long.
 
 use std::{
     fs::{File, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +14,9 @@ use rustix::fs::{FlockOperation, flock};
 
 /// How large a file may be, bytes; a journal of ten years is far below.
 const MAX: u64 = 256 << 20;
+
+/// How large the evidence grows, bytes, before it is folded: some ten looks at a dozen settings on two thousand hosts.
+const LONG: u64 = 32 << 20;
 
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +104,29 @@ impl Store {
     /// A file that cannot be written.
     pub fn look(&self, looks: &[Look]) -> Result<(), StoreError> {
         let text: String = looks.iter().map(Look::to_line).collect();
-        if text.is_empty() { Ok(()) } else { append(&self.evidence, &text) }
+        if text.is_empty() {
+            return Ok(());
+        }
+        let length = append(&self.evidence, &text)?;
+        if length > LONG { self.fold() } else { Ok(()) }
+    }
+
+    /// Puts what the looks came to in their place. The file is a new one then, so this is left to its owner.
+    fn fold(&self) -> Result<(), StoreError> {
+        let path = &self.evidence;
+        let error = |source| StoreError::File { doing: "folding", path: path.clone(), source };
+        let file = locked(path).map_err(error)?;
+        let old = file.metadata().map_err(error)?;
+        if old.uid() != rustix::process::geteuid().as_raw() {
+            return Ok(());
+        }
+        let folded = self.evidence()?.folded();
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut new = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
+        new.as_file().set_permissions(old.permissions()).map_err(error)?;
+        new.write_all(folded.as_bytes()).and_then(|()| new.as_file().sync_data()).map_err(error)?;
+        new.persist(path).map_err(|e| error(e.error))?;
+        Ok(())
     }
 }
 
@@ -118,17 +145,34 @@ fn read(path: &Path) -> Result<String, StoreError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
         Err(e) => return Err(error(e)),
     };
+    if file.metadata().map_err(error)?.len() > MAX {
+        return Err(error(std::io::Error::other("it is larger than 256 MiB: move it away, and begin a new one")));
+    }
     let mut text = String::new();
     file.take(MAX).read_to_string(&mut text).map_err(error)?;
     Ok(text)
 }
 
-/// Appends whole lines in one write under a lock, and waits for the disk. A line that an earlier writer left without its end (its machine went
-/// down) is ended first, so that two records never run together.
-fn append(path: &Path, lines: &str) -> Result<(), StoreError> {
+/// The file, locked for whoever writes. Who waited for the lock may hold a file that was replaced meanwhile: then once more.
+fn locked(path: &Path) -> std::io::Result<File> {
+    loop {
+        let file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        let own = file.metadata()?;
+        match std::fs::metadata(path) {
+            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => return Ok(file),
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Appends whole lines in one write under a lock, waits for the disk, and says how long the file is then. A line that an earlier writer left
+/// without its end (its machine went down) is ended first, so that two records never run together.
+fn append(path: &Path, lines: &str) -> Result<u64, StoreError> {
     let error = |source| StoreError::File { doing: "writing", path: path.to_owned(), source };
-    let mut file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(error)?;
-    flock(&file, FlockOperation::LockExclusive).map_err(|e| error(e.into()))?;
+    let mut file = locked(path).map_err(error)?;
     let length = file.metadata().map_err(error)?.len();
     let mut last = [b'\n'];
     if length > 0 {
@@ -142,11 +186,13 @@ fn append(path: &Path, lines: &str) -> Result<(), StoreError> {
         let _ = file.set_len(length);
         return Err(error(source));
     }
-    Ok(())
+    Ok(length + whole.len() as u64)
 }
 
 #[cfg(test)]
 mod tests {
+    use rectify_core::rollout::HostLook;
+
     use super::*;
 
     fn entry(n: usize) -> Entry {
@@ -197,5 +243,56 @@ mod tests {
         file.write_all(b"=======\n").unwrap();
         let told = store.journal().unwrap_err().to_string();
         assert!(told.contains("rollouts.jsonl") && told.contains("line 2"), "{told}");
+    }
+
+    /// A look at `hosts` hosts that would change, `minute` minutes after 1970.
+    fn look(minute: i64, hosts: usize) -> Look {
+        let seen =
+            HostLook { change: Some("0123456789abcdef".into()), print: Some("0".repeat(32)), ..HostLook::default() };
+        let hosts = (0..hosts).map(|n| (format!("web{n}.example.org"), seen.clone())).collect();
+        let at = Timestamp::from_second(minute * 60).unwrap();
+        Look { at, run: "r".into(), setting: "banner".into(), revision: 1, apply: false, hosts }
+    }
+
+    #[test]
+    fn evidence_that_has_grown_long_is_folded_and_says_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::beside(&folder.path().join("rollouts.yml"), "root");
+        let each = look(1, 2000).to_line().len() as u64;
+        let times = i64::try_from(LONG / each).unwrap() + 3;
+        let mut longest = 0;
+        for minute in 0..times {
+            store.look(&[look(minute, 2000)]).unwrap();
+            longest = longest.max(std::fs::metadata(&store.evidence).unwrap().len());
+        }
+        let length = std::fs::metadata(&store.evidence).unwrap().len();
+        assert!(longest <= LONG + each && length < LONG / 4, "{longest}, {length}");
+        let evidence = store.evidence().unwrap();
+        let known = evidence.host("banner", 1, "web7.example.org").unwrap();
+        assert_eq!((known.times, known.since), (u32::try_from(times).unwrap(), Some(Timestamp::UNIX_EPOCH)));
+        assert_eq!(known.last, look(times - 1, 0).at);
+    }
+
+    #[test]
+    fn who_looks_while_it_is_folded_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollouts.yml");
+        std::thread::scope(|scope| {
+            for writer in 0..4u32 {
+                let store = Store::beside(&path, "root");
+                scope.spawn(move || {
+                    for n in 0..20 {
+                        let mut look = look(n, 1);
+                        look.setting = format!("s{writer}");
+                        store.look(&[look]).unwrap();
+                        store.fold().unwrap();
+                    }
+                });
+            }
+        });
+        let evidence = Store::beside(&path, "root").evidence().unwrap();
+        for writer in 0..4 {
+            assert_eq!(evidence.host(&format!("s{writer}"), 1, "web0.example.org").unwrap().times, 20);
+        }
     }
 }

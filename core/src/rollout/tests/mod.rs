@@ -3,6 +3,7 @@
 mod bad_input;
 mod due;
 mod fingerprint;
+mod fold;
 mod gate;
 mod gather;
 mod journal;
