@@ -308,31 +308,40 @@ fn beyond(part: usize, whole: usize, limit: u8) -> bool {
     part * 100 > whole * usize::from(limit)
 }
 
+/// The most hosts that are named where not all of them are asked for.
+const NAMED: usize = 8;
+
+/// Names every host with `{:#}`, the first few with `{}`.
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = if f.alternate() { usize::MAX } else { NAMED };
+        let named = |hosts: &[String]| match hosts.len().saturating_sub(most) {
+            0 => hosts.join(", "),
+            more => format!("{} and {more} more", hosts[..most].join(", ")),
+        };
         match self {
             Missing::LastStep => write!(f, "no step follows"),
             Missing::Date(date) => write!(f, "its day is {date}"),
             Missing::Frozen { until, reason } => write!(f, "nothing advances until {until}: {reason}"),
             Missing::Objection { id, owner, reason } => write!(f, "{owner} objects: {reason} (answer objection {id})"),
-            Missing::NotTold { why, hosts } => write!(f, "{why}: {}", hosts.join(", ")),
+            Missing::NotTold { why, hosts } => write!(f, "{why}: {}", named(hosts)),
             Missing::Stale { hosts, days } => {
-                write!(f, "no look in the last {days} days: {} (run a check)", hosts.join(", "))
+                write!(f, "no look in the last {days} days: {} (run a check)", named(hosts))
             }
             Missing::TooMany { change, of, limit } => {
                 write!(f, "it would change {change} of {of} hosts, {limit} % are allowed")
             }
             Missing::Failures { hosts, of, limit } => {
-                write!(f, "failed on {} of {of} hosts, {limit} % are allowed: {}", hosts.len(), hosts.join(", "))
+                write!(f, "failed on {} of {of} hosts, {limit} % are allowed: {}", hosts.len(), named(hosts))
             }
             Missing::NotApplied { hosts } => {
-                write!(f, "not applied yet since the last step: {} (run an apply)", hosts.join(", "))
+                write!(f, "not applied yet since the last step: {} (run an apply)", named(hosts))
             }
             Missing::NotCounted { hosts, days } => {
                 write!(
                     f,
                     "nothing has counted in the last {days} days what it would block: {} (its tasks `on: observe` do)",
-                    hosts.join(", ")
+                    named(hosts)
                 )
             }
             Missing::WouldBlock { times, limit } => {

@@ -96,7 +96,7 @@ fn show(office: &Office, setting: &Setting, whole: bool, out: &mut impl Write) -
         }
     }
     skips(office, setting, out)?;
-    next(office, setting, &gate, out)
+    next(office, setting, &gate, whole, out)
 }
 
 /// Skips that nothing needs any more, and those that the inventory does not know.
@@ -145,7 +145,7 @@ fn seen(office: &Office, setting: &Setting, whole: bool, out: &mut impl Write) -
     }
 }
 
-fn next(office: &Office, setting: &Setting, gate: &Gate, out: &mut impl Write) -> std::io::Result<()> {
+fn next(office: &Office, setting: &Setting, gate: &Gate, whole: bool, out: &mut impl Write) -> std::io::Result<()> {
     let Some(next) = gate.to else { return Ok(()) };
     // What is supposed has no next step of its own.
     if stances(office, setting).next().is_none() || office.desk.assume != Assume::default() {
@@ -156,7 +156,15 @@ fn next(office: &Office, setting: &Setting, gate: &Gate, out: &mut impl Write) -
         return writeln!(out, "  next: `{next}`, and nothing is missing: {how}");
     }
     writeln!(out, "  next: `{next}`, which lacks:")?;
-    gate.missing.iter().try_for_each(|missing| writeln!(out, "    - {}", line(&missing.to_string())))
+    let most = if whole { usize::MAX } else { 5 };
+    for missing in gate.missing.iter().take(most) {
+        let text = if whole { format!("{missing:#}") } else { missing.to_string() };
+        writeln!(out, "    - {}", line(&text))?;
+    }
+    match gate.missing.len().saturating_sub(most) {
+        0 => Ok(()),
+        more => writeln!(out, "    - and {more} more: rectify rollout status{} {}", office.again, setting.id),
+    }
 }
 
 fn to_json(office: &Office, setting: &Setting) -> serde_json::Value {
@@ -175,7 +183,7 @@ fn to_json(office: &Office, setting: &Setting) -> serde_json::Value {
     json!({
         "id": setting.id, "title": setting.title, "owner": setting.owner, "revision": setting.revision.number,
         "step": gate.from, "next": gate.to,
-        "missing": gate.missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "missing": gate.missing.iter().map(|missing| format!("{missing:#}")).collect::<Vec<_>>(),
         "hosts": hosts,
     })
 }

@@ -169,3 +169,12 @@ fn the_last_step_has_none_after_it() {
     world.advance("mandatory");
     assert_eq!(world.missing(), ["no step follows"]);
 }
+
+#[test]
+fn of_many_hosts_the_first_are_named_unless_all_are_asked_for() {
+    let hosts: Vec<String> = (0..2000).map(|n| format!("w{n}")).collect();
+    let missing = Missing::NotApplied { hosts };
+    let short = "not applied yet since the last step: w0, w1, w2, w3, w4, w5, w6, w7 and 1992 more (run an apply)";
+    assert_eq!(missing.to_string(), short);
+    assert!(format!("{missing:#}").ends_with("w1998, w1999 (run an apply)"));
+}
