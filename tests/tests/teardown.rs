@@ -8,8 +8,19 @@ use std::process::{Child, Command, Stdio};
 
 /// Starts a fleet in another process and returns it with the fleet's folder and namespace.
 fn hold() -> (Child, String, String) {
-    let mut holder = Command::new(env!("CARGO_BIN_EXE_rectify-fleet"))
-        .args(["with", "--debian", "1", "--", "sh", "-c", "echo $HOME; exec sleep infinity"])
+    // A shell that started this test in the background had it ignore interrupts, and whatever it starts does too.
+    let mut holder = Command::new("env")
+        .args([
+            "--default-signal=INT",
+            env!("CARGO_BIN_EXE_rectify-fleet"),
+            "with",
+            "--debian",
+            "1",
+            "--",
+            "sh",
+            "-c",
+            "echo $HOME; exec sleep infinity",
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex},
 };
 
@@ -12,6 +12,7 @@ use rectify_core::{
     event::{Diff, PropertyChange},
     rollout::{Done, HostNews, Item, Journal, News, Purpose, SettingNews, SkipNews, TaskChange},
 };
+use rustix::net::{AddressFamily, SocketType};
 
 use super::*;
 use crate::rollouts::Store;
@@ -345,7 +346,10 @@ async fn only_the_address_that_failed_gets_it_again() {
 #[tokio::test]
 async fn a_server_that_is_down_or_speaks_nonsense_is_said_as_such() {
     let office = Office::open();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Bound, so that nobody else gets the port meanwhile, and not listening.
+    let unheard = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&unheard, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let gone = SocketAddr::try_from(rustix::net::getsockname(&unheard).unwrap()).unwrap().port();
     let mut settings = Server::start(|_| "250 ok").settings();
     settings.server = format!("127.0.0.1:{gone}");
     let down = office.deliver(&settings, &news(Purpose::Announcement)).await;
