@@ -167,6 +167,9 @@ pub(crate) enum RolloutVerb {
     },
     /// Show the lines that document what hosts skip by themselves, as the last checks saw it, for the inventory
     Import {
+        /// Write them too, into `host_vars/HOST/rollout_skips.yml` beside the inventory, where nothing of the host is in the way
+        #[arg(long)]
+        write: bool,
         #[command(flatten)]
         fleet: Fleet,
     },

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         RolloutVerb::Object { setting, r#as, reason, fleet } => {
             note::object(setting, r#as, reason, &fleet.into(), common)
         }
-        RolloutVerb::Import { fleet } => import::run(&fleet.into(), common),
+        RolloutVerb::Import { write, fleet } => import::run(*write, &fleet.into(), common),
         RolloutVerb::Answer { objection, answer, log } => note::answer(objection, answer, log),
         RolloutVerb::Review { setting, note, log } => note::review(setting, note, log),
     }

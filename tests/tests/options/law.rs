@@ -61,6 +61,7 @@ const BY_TEST: &[(&str, &str)] = &[
     ("rollout object --playbook", "rollouts::an_objection_is_open_until_it_is_answered"),
     ("rollout object --inventory", "rollouts::an_objection_is_open_until_it_is_answered"),
     ("rollout object --rollouts", "rollouts::an_objection_is_open_until_it_is_answered"),
+    ("rollout import --write", "rollouts::what_hosts_skip_by_themselves_is_written_where_nothing_is_in_the_way"),
     ("rollout import --playbook", "rollouts::what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory"),
     ("rollout import --inventory", "rollouts::what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory"),
     ("rollout import --rollouts", "rollouts::what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory"),

@@ -359,3 +359,33 @@ fn what_hosts_skip_by_themselves_is_shown_as_lines_of_the_inventory() {
     let other = run(&folder, "rollout import FLEET --rollouts other.yml");
     assert!(other.code == Some(0), "it has another record: {}", other.all());
 }
+
+#[test]
+fn what_hosts_skip_by_themselves_is_written_where_nothing_is_in_the_way() {
+    let folder = folder();
+    run(&folder, CHECK);
+    let path = folder.path().join("fleet/rollouts.evidence.jsonl");
+    let seen = std::fs::read_to_string(&path).unwrap();
+    let own = |host: &str| format!("\"{host}\":{{\"own_skip\":\"RECTIFY_SKIP_BANNER in /etc/x.conf:2\",");
+    let seen = ["a", "c"].into_iter().fold(seen, |text, h| text.replace(&format!("\"{h}\":{{"), &own(h)));
+    std::fs::write(&path, seen).unwrap();
+    let files = || std::fs::read_dir(folder.path().join("host_vars")).into_iter().flatten().count();
+    let before = files();
+    assert_eq!(run(&folder, "rollout import FLEET").code, Some(2));
+    assert_eq!(files(), before, "it was not asked for");
+
+    folder.write("host_vars/a.yml", "of: their own\n");
+    let said = run(&folder, "rollout import FLEET --write");
+    assert!(said.code == Some(3) && said.stdout.contains("not written: a: add the lines to"), "{}", said.all());
+    assert!(!folder.path().join("host_vars/a").exists(), "it would hide what is there");
+    let written = std::fs::read_to_string(folder.path().join("host_vars/c/rollout_skips.yml")).unwrap();
+    assert!(written.starts_with("rollout_skip:\n") && written.contains("\n  banner: {reason: "), "{written}");
+
+    // It is a skip from now on, and no finding.
+    let why = run(&folder, "rollout why c banner FLEET");
+    assert!(why.stdout.contains("skipped until") && why.stdout.contains("rollout_skips.yml"), "{}", why.all());
+    let status = run(&folder, "rollout status banner FLEET").stdout;
+    assert!(!status.contains("finding: c: /etc/x.conf:2"), "{status}");
+    let again = run(&folder, "rollout import FLEET --write");
+    assert!(!again.stdout.contains("/c/"), "{}", again.all());
+}
