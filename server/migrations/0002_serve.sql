@@ -1,0 +1,88 @@
+-- What a server that runs schedules knows and promises.
+
+CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,                -- its name
+    definition TEXT NOT NULL,           -- JSON, as it was last read
+    due BIGINT,                         -- the next round; NULL: none
+    last_round TEXT
+);
+
+CREATE TABLE rounds (
+    id TEXT PRIMARY KEY,                -- SCHEDULE@DUE
+    schedule TEXT NOT NULL,
+    due BIGINT NOT NULL,
+    state TEXT NOT NULL,                -- waiting, looking, deciding, correcting, done, skipped, stopped
+    why TEXT,                           -- of skipped and stopped
+    began BIGINT,
+    ended BIGINT,
+    hosts BIGINT NOT NULL DEFAULT 0,
+    drifted BIGINT NOT NULL DEFAULT 0,
+    corrected BIGINT NOT NULL DEFAULT 0,
+    author TEXT                         -- who asked for it, where no clock did
+);
+CREATE INDEX rounds_schedule ON rounds (schedule, due);
+CREATE INDEX rounds_state ON rounds (state);
+
+-- Who works on what: "round:ID", "host:NAME", "outbox".
+CREATE TABLE leases (
+    what TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    fence BIGINT NOT NULL,              -- rises with every claim
+    until BIGINT NOT NULL
+);
+
+-- What a round does with a host.
+CREATE TABLE jobs (
+    round TEXT NOT NULL,
+    host TEXT NOT NULL,
+    at BIGINT NOT NULL,                 -- not before
+    state TEXT NOT NULL,                -- waiting, looked, to_correct, corrected, failed, held
+    run TEXT,
+    PRIMARY KEY (round, host)
+);
+
+-- Holds that were put on hosts here; those in a file on the host are the host's own.
+CREATE TABLE holds (
+    host TEXT PRIMARY KEY,
+    author TEXT NOT NULL,
+    began BIGINT NOT NULL,
+    until BIGINT NOT NULL,
+    reason TEXT NOT NULL
+);
+
+-- What is to be told, until it was.
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    recipient TEXT NOT NULL,            -- the owner's name, or "operators"
+    channel TEXT NOT NULL,              -- mailto:…, https:…, stdout:
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL,                 -- JSON: text, and the facts that a hook gets
+    tries BIGINT NOT NULL DEFAULT 0,
+    next_try BIGINT NOT NULL,
+    delivered BIGINT,
+    trouble TEXT
+);
+CREATE INDEX outbox_open ON outbox (delivered, next_try);
+
+-- Who did what on the page.
+CREATE TABLE actions (
+    id TEXT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    author TEXT NOT NULL,
+    address TEXT NOT NULL,
+    action TEXT NOT NULL,               -- login, logout, refused, check, correct, hold, release, object
+    object TEXT NOT NULL,
+    detail TEXT NOT NULL,               -- JSON
+    outcome TEXT NOT NULL               -- begun, done, refused, failed
+);
+CREATE INDEX actions_at ON actions (at);
+
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,                -- the SHA-256 of the token that the browser has
+    author TEXT NOT NULL,
+    role TEXT NOT NULL,                 -- reader, operator
+    began BIGINT NOT NULL,
+    used BIGINT NOT NULL,
+    csrf TEXT NOT NULL
+);
