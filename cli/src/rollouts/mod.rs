@@ -100,8 +100,9 @@ impl Desk {
             let mut stances = BTreeMap::new();
             for (id, prints) in prints {
                 let Some(setting) = self.rollouts.settings.get(id) else { continue };
-                let stance = view.stance(setting, &plan.host, claims.get(id), prints);
-                let subject = Subject { prints: prints.clone(), claims: claims.clone() };
+                let claim = claims.get(id);
+                let stance = view.stance(setting, &plan.host, claim, prints);
+                let subject = Subject { prints: prints.clone(), claim: claim.cloned() };
                 standing.subjects.entry(id.clone()).or_default().insert(plan.host.clone(), subject);
                 standing.stances.entry(id.clone()).or_default().insert(plan.host.clone(), stance.clone());
                 stances.insert(id.clone(), stance);

@@ -9,7 +9,7 @@ use std::{
 
 use rectify_core::{
     plan::Mode,
-    rollout::{Assume, Entry, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName, owners},
+    rollout::{Assume, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName, owners},
 };
 use rectify_server::announce::{Attempt, Channels, Hook, Mail, Post, Templates, motd, site::Site};
 
@@ -137,11 +137,10 @@ fn wanted(args: &Args, config: &Config, office: &Office) -> Result<Wanted, Expec
 /// The step to which the last advance was forced, until every owner was told of that.
 fn forced(office: &Office, setting: &Setting) -> Option<StepName> {
     let journal = &office.desk.journal;
-    let (advance, to) = journal.last_advance(setting, setting.revision.number)?;
-    let is_forced = matches!(advance.what, Entry::Advance { forced: Some(_), .. });
+    let (advance, to, _) = journal.forced_advance(setting)?;
     let hosts = office.subjects(setting).keys();
     let mut owners = hosts.flat_map(|host| owners(&office.project.inventory, host));
-    (is_forced && owners.any(|(owner, _)| !journal.heard_of(advance, &owner))).then_some(to)
+    owners.any(|(owner, _)| !journal.heard_of(advance, &owner)).then_some(to)
 }
 
 /// Checks the hosts that have tasks of the settings, and keeps what was seen.

@@ -62,10 +62,7 @@ impl View<'_> {
         let mut days = reminders.to_vec();
         days.sort_unstable();
         let mut due = Vec::new();
-        let last = self.journal.last_advance(setting, setting.revision.number);
-        if let Some((Record { what: Entry::Advance { forced: Some(_), .. }, .. }, to)) = last {
-            due.push((Purpose::Announcement, to));
-        }
+        due.extend(self.journal.forced_advance(setting).map(|(_, to, _)| (Purpose::Announcement, to)));
         let open = |(record, item): (&Record, &Item)| match &record.what {
             Entry::Announced { to, .. } => self.journal.delivered(record, to).is_err().then_some(item.step),
             _ => None,
@@ -95,11 +92,11 @@ impl View<'_> {
     fn is_settled(&self, setting: &Setting, hosts: &BTreeMap<String, Subject>, evidence: &Evidence) -> bool {
         let Some((advance, _)) = self.journal.last_advance(setting, setting.revision.number) else { return false };
         let enforced = hosts.iter().filter(|(host, subject)| {
-            let stance = self.stance(setting, host, subject.claims.get(&setting.id), &subject.prints);
+            let stance = self.stance(setting, host, subject.claim.as_ref(), &subject.prints);
             stance.mode == Mode::Enforce
         });
         let mut through = enforced.map(|(host, _)| {
-            let known = evidence.host(&setting.id, setting.revision.number, host);
+            let known = evidence.of(setting, host);
             known.is_some_and(|e| e.since.is_none() && e.last >= advance.at)
         });
         let all = through.next().is_some_and(|first| first && through.all(|host| host));
@@ -123,7 +120,7 @@ impl View<'_> {
                 setting: setting.id.clone(),
                 revision: setting.revision.number,
                 step,
-                date: setting.steps.iter().find(|s| s.name >= step).map_or(Date::MAX, |s| s.date),
+                date: setting.from_step(step).map_or(Date::MAX, |s| s.date),
                 hosts: BTreeMap::from([(host.clone(), subject.prints.now.clone())]),
             };
             owners(self.inventory, host).iter().all(|(owner, _)| {
@@ -139,22 +136,15 @@ impl View<'_> {
     /// The message that has told an owner the same before, delivered or not. What was said before an advance was forced was
     /// not said of that.
     pub(super) fn earlier(&self, purpose: Purpose, setting: &Setting, owner: &str, item: &Item) -> Option<&Record> {
-        let after = match self.journal.last_advance(setting, setting.revision.number) {
-            Some((record, to)) if purpose == Purpose::Announcement && to == item.step => match &record.what {
-                Entry::Advance { forced: Some(_), .. } => Some(record.at),
-                _ => None,
-            },
-            _ => None,
-        };
+        let forced = self.journal.forced_advance(setting);
+        let forced = forced.filter(|(_, to, _)| purpose == Purpose::Announcement && *to == item.step);
+        let after = forced.map(|(record, _, _)| record.at);
         let same = |told: &Item| {
-            let key = told.setting == item.setting && told.revision == item.revision && told.step == item.step;
+            let key = told.revision == item.revision && told.step == item.step;
             let whole = || item.hosts.iter().all(|(host, print)| told.hosts.get(host) == Some(print));
             key && (purpose != Purpose::Announcement || (told.date == item.date && whole()))
         };
-        let mut told = self.journal.announced(purpose).filter(|(record, _)| after.is_none_or(|at| record.at >= at));
-        told.find(|(record, told)| {
-            matches!(&record.what, Entry::Announced { owner: of, .. } if of == owner) && same(told)
-        })
-        .map(|(record, _)| record)
+        let mut told = self.journal.messages(&item.setting, owner).filter(|(_, _, of, _)| *of == purpose);
+        told.find(|(record, _, _, told)| after.is_none_or(|at| record.at >= at) && same(told)).map(|told| told.0)
     }
 }

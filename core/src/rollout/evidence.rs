@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::journal::BrokenLine;
+use super::{journal::BrokenLine, model::Setting};
 use crate::module::Blocked;
 
 /// The most days and names that are kept of what a host counted: it is not trusted to be brief.
@@ -246,6 +246,11 @@ impl Evidence {
                 }
             }
         }
+    }
+
+    /// What is known of a setting's present revision on a host.
+    pub fn of(&self, setting: &Setting, host: &str) -> Option<&HostEvidence> {
+        self.host(&setting.id, setting.revision.number, host)
     }
 
     /// What is known of a setting's revision on a host.

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
-    claims::{Claim, Claims},
+    claims::Claim,
     evidence::{Evidence, HostEvidence},
     model::{Setting, Stage, Step, StepName},
     people::owners,
@@ -19,8 +19,8 @@ use super::{
 pub struct Subject {
     /// The fingerprints of these tasks.
     pub prints: Prints,
-    /// What the host asks for.
-    pub claims: Claims,
+    /// What the host asks for of this setting.
+    pub claim: Option<Claim>,
 }
 
 /// One thing that keeps a setting from advancing.
@@ -140,7 +140,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn claim<'s>(&self, subject: &'s Subject) -> Option<&'s Claim> {
-        subject.claims.get(&self.setting.id)
+        subject.claim.as_ref()
     }
 
     /// The hosts that the next step would enforce on and this one does not, and on which something would change as far as is known.
@@ -173,7 +173,7 @@ impl Judge<'_> {
     /// What is known of the tasks as they are now on a host.
     fn known(&self, host: &str) -> Option<&HostEvidence> {
         let print = &self.subjects.get(host)?.prints.now;
-        let known = self.evidence.host(&self.setting.id, self.setting.revision.number, host);
+        let known = self.evidence.of(self.setting, host);
         known.filter(|e| e.is_of(print))
     }
 
@@ -247,7 +247,7 @@ impl Judge<'_> {
     fn blocked(&self, limit: u64, from: Timestamp) -> Vec<Missing> {
         let (setting, days) = (self.setting, self.setting.limits.evidence_age);
         let counts = |host: &str| {
-            let known = self.evidence.host(&setting.id, setting.revision.number, host);
+            let known = self.evidence.of(setting, host);
             // Where it is enforced already, or would change nothing, there is nothing left to be blocked.
             known.is_some_and(|e| e.seen.enforced || e.counted.is_some_and(|at| at >= from))
         };
@@ -277,7 +277,7 @@ impl Judge<'_> {
             })
             .map(|(host, _)| host)
             .collect();
-        let applied = |host: &String| self.evidence.host(&setting.id, setting.revision.number, host)?.applied;
+        let applied = |host: &String| self.evidence.of(setting, host)?.applied;
         let mut open: BTreeSet<String> = BTreeSet::new();
         let mut failed = Vec::new();
         for host in &enforced {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::model::StepName;
+use super::{index::Index, model::StepName};
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,6 +144,7 @@ pub struct BrokenLine {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Journal {
     records: Vec<Record>,
+    index: Index,
 }
 
 impl Journal {
@@ -169,15 +170,21 @@ impl Journal {
         if !broken.is_empty() {
             return Err(broken);
         }
-        let mut journal = Journal { records: records.into_values().collect() };
-        journal.records.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        Ok(journal)
+        let mut records: Vec<Record> = records.into_values().collect();
+        records.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        Ok(Journal { index: Index::of(&records), records })
     }
 
     /// Adds a record in its place.
     pub fn push(&mut self, record: Record) {
         let place = self.records.partition_point(|r| (r.at, &r.id) <= (record.at, &record.id));
-        self.records.insert(place, record);
+        if place == self.records.len() {
+            self.index.add(place, &record);
+            self.records.push(record);
+        } else {
+            self.records.insert(place, record);
+            self.index = Index::of(&self.records);
+        }
     }
 
     /// The records, the oldest first.
@@ -194,6 +201,33 @@ impl Journal {
             };
             items.iter().map(move |item| (record, item))
         })
+    }
+
+    /// The messages about a setting to an owner, whatever their purpose, each with what it says of the setting.
+    pub fn messages<'a>(
+        &'a self,
+        setting: &str,
+        owner: &str,
+    ) -> impl Iterator<Item = (&'a Record, &'a [String], Purpose, &'a Item)> + use<'a> {
+        self.index.messages(setting, owner).iter().filter_map(|(place, number)| {
+            let record = self.records.get(*place)?;
+            match &record.what {
+                Entry::Announced { purpose, to, items, .. } => {
+                    Some((record, to.as_slice(), *purpose, items.get(*number)?))
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// The advances of a setting, the oldest first.
+    pub(super) fn advances_of<'a>(&'a self, setting: &str) -> impl DoubleEndedIterator<Item = &'a Record> + use<'a> {
+        self.index.advances(setting).iter().filter_map(|place| self.records.get(*place))
+    }
+
+    /// When a message reached an address, if it did.
+    pub fn reached_address(&self, message: &Record, to: &str) -> Option<Timestamp> {
+        self.index.delivered(&message.id, to)
     }
 
     /// The record of this id.

@@ -16,6 +16,7 @@ mod evidence;
 mod fingerprint;
 mod gate;
 mod gather;
+mod index;
 mod journal;
 mod model;
 mod news;

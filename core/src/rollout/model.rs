@@ -246,6 +246,11 @@ impl Setting {
         self.steps.iter().rposition(|s| s.name <= name).unwrap_or(0)
     }
 
+    /// The step of this name, or the first one beyond it: a file may have lost a cohort that was announced.
+    pub fn from_step(&self, name: StepName) -> Option<&Step> {
+        self.steps.iter().find(|s| s.name >= name)
+    }
+
     /// The days between delivery and a stage.
     pub fn notice_for(&self, stage: Stage) -> u16 {
         match stage {

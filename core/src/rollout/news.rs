@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     evidence::Evidence,
     gate::Subject,
-    journal::{Entry, Item, Purpose, Record},
+    journal::{Entry, Item, Purpose},
     model::{Direction, Setting, Stage, StepName},
     people::{Contact, Person, owners},
     stance::{Mode, View},
@@ -256,13 +256,13 @@ impl Newsroom<'_> {
 
     /// The announcement that told this owner of one of these steps first.
     fn first_message(&self, owner: &str, items: &[Item]) -> Option<String> {
-        let same = |a: &Item, b: &Item| a.setting == b.setting && a.revision == b.revision;
-        self.view.journal.records().iter().find_map(|record: &Record| match &record.what {
-            Entry::Announced { purpose: Purpose::Announcement, owner: of, message_id, items: told, .. }
-                if of == owner && told.iter().any(|t| items.iter().any(|i| same(t, i))) =>
-            {
-                Some(message_id.clone())
-            }
+        let told = items.iter().flat_map(|item| {
+            let messages = self.view.journal.messages(&item.setting, owner);
+            let first = |purpose, revision| purpose == Purpose::Announcement && revision == item.revision;
+            messages.filter(move |(_, _, purpose, told)| first(*purpose, told.revision)).map(|told| told.0)
+        });
+        told.min_by_key(|record| (record.at, &record.id)).and_then(|record| match &record.what {
+            Entry::Announced { message_id, .. } => Some(message_id.clone()),
             _ => None,
         })
     }
@@ -275,29 +275,27 @@ impl Newsroom<'_> {
         subjects: &BTreeMap<String, Subject>,
         hosts: &[String],
     ) -> (SettingNews, Item) {
-        let date = setting.steps.iter().find(|s| s.name >= step).map_or(Date::MAX, |s| s.date);
+        let at = setting.from_step(step);
+        let date = at.map_or(Date::MAX, |s| s.date);
         let today = self.view.rollouts.day(self.view.now);
         // Who is told late has the notice period all the same.
-        let due = setting.steps.iter().find(|s| s.name >= step).map_or(date, |s| self.view.earliest(setting, s));
+        let due = at.map_or(date, |s| self.view.earliest(setting, s));
         let seen = self.seen.get(&setting.id);
         let changes = |host: &str| seen.and_then(|s| s.get(host)).filter(|c| !c.is_empty());
         let prints = hosts.iter().filter_map(|h| Some((h.clone(), subjects.get(h)?.prints.now.clone()))).collect();
         let item = Item { setting: setting.id.clone(), revision: setting.revision.number, step, date, hosts: prints };
         let reached = self.view.journal.reached(setting);
         let failed = |host: &String| {
-            let known = self.evidence.host(&setting.id, setting.revision.number, host);
+            let known = self.evidence.of(setting, host);
             known.is_some_and(|e| e.seen.failed)
         };
         let rest = |unknown: bool| -> Vec<String> {
             hosts.iter().filter(|h| changes(h).is_none() && failed(h) == unknown).cloned().collect()
         };
         let change = hosts.iter().filter_map(|h| Some(self.host(setting, h, changes(h)?))).collect();
-        let advance = self.view.journal.last_advance(setting, setting.revision.number);
         // The step that was forced, and not those that follow it.
-        let forced = advance.filter(|(_, to)| *to == step).and_then(|(record, _)| match &record.what {
-            Entry::Advance { forced, .. } => forced.clone(),
-            _ => None,
-        });
+        let forced = self.view.journal.forced_advance(setting).filter(|(_, to, _)| *to == step);
+        let forced = forced.map(|(_, _, reason)| reason.to_owned());
         let news = SettingNews {
             id: setting.id.clone(),
             title: setting.title.clone(),
@@ -337,8 +335,8 @@ impl Newsroom<'_> {
         let mut done = Done::default();
         for host in hosts {
             let Some(subject) = subjects.get(host) else { continue };
-            let stance = self.view.stance(setting, host, subject.claims.get(&setting.id), &subject.prints);
-            let known = self.evidence.host(&setting.id, setting.revision.number, host);
+            let stance = self.view.stance(setting, host, subject.claim.as_ref(), &subject.prints);
+            let known = self.evidence.of(setting, host);
             match known {
                 _ if stance.mode != Mode::Enforce => {}
                 Some(e) if e.seen.failed || e.applied.is_some_and(|(_, failed)| failed) => {
@@ -355,7 +353,7 @@ impl Newsroom<'_> {
     }
 
     fn host(&self, setting: &Setting, host: &str, changes: &[TaskChange]) -> HostNews {
-        let known = self.evidence.host(&setting.id, setting.revision.number, host);
+        let known = self.evidence.of(setting, host);
         HostNews {
             host: host.to_owned(),
             changes: changes.to_vec(),
@@ -372,7 +370,7 @@ impl Newsroom<'_> {
             .iter()
             .filter_map(|host| {
                 let subject = subjects.get(host)?;
-                let claim = subject.claims.get(&setting.id);
+                let claim = subject.claim.as_ref();
                 let skip = claim?.skip.as_ref()?;
                 let stance = self.view.stance(setting, host, claim, &subject.prints);
                 (stance.mode == Mode::Observe).then(|| SkipNews {

@@ -113,10 +113,19 @@ impl Journal {
         &'a self,
         setting: &'a Setting,
     ) -> impl DoubleEndedIterator<Item = (&'a Record, u32, StepName)> + 'a {
-        self.records().iter().filter_map(|record| match &record.what {
-            Entry::Advance { setting: id, revision, to, .. } if *id == setting.id => Some((record, *revision, *to)),
+        self.advances_of(&setting.id).filter_map(|record| match &record.what {
+            Entry::Advance { revision, to, .. } => Some((record, *revision, *to)),
             _ => None,
         })
+    }
+
+    /// The last advance of a setting's present revision, if it was forced: with the step, and the reason.
+    pub fn forced_advance<'a>(&'a self, setting: &'a Setting) -> Option<(&'a Record, StepName, &'a str)> {
+        let (record, to) = self.last_advance(setting, setting.revision.number)?;
+        match &record.what {
+            Entry::Advance { forced: Some(reason), .. } => Some((record, to, reason)),
+            _ => None,
+        }
     }
 
     /// The objections to a setting that nobody has answered.
@@ -168,10 +177,9 @@ impl Journal {
     }
 
     fn forced(&self, affected: &Affected<'_>) -> Option<String> {
-        self.records().iter().rev().find_map(|record| match &record.what {
-            Entry::Advance { setting, revision, forced: Some(reason), hosts, .. }
-                if *setting == affected.setting.id
-                    && *revision == affected.revision
+        self.advances_of(&affected.setting.id).rev().find_map(|record| match &record.what {
+            Entry::Advance { revision, forced: Some(reason), hosts, .. }
+                if *revision == affected.revision
                     && hosts.get(affected.host).is_some_and(|f| f == affected.fingerprint) =>
             {
                 Some(reason.clone())
@@ -185,10 +193,9 @@ impl Journal {
         let owned = || owner.to_owned();
         let mut verdict = WhyNotTold::Never { owner: owned() };
         let mut told: Option<Timestamp> = None;
-        for (record, to, item) in self.announcements(owner) {
-            let same = item.setting == affected.setting.id && item.revision == affected.revision;
+        for (record, to, item) in self.announcements(&affected.setting.id, owner) {
             // A message about a later stage tells of the earlier ones too, but not the other way round.
-            if !same || item.step.stage < affected.stage {
+            if item.revision != affected.revision || item.step.stage < affected.stage {
                 continue;
             }
             match item.hosts.get(affected.host) {
@@ -206,32 +213,28 @@ impl Journal {
         told.ok_or(verdict)
     }
 
-    fn announcements<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = (&'a Record, &'a [String], &'a Item)> + 'a {
-        self.records().iter().flat_map(move |record| match &record.what {
-            Entry::Announced { purpose: Purpose::Announcement, owner: of, to, items, .. } if of == owner => {
-                items.iter().map(|item| (record, to.as_slice(), item)).collect::<Vec<_>>()
-            }
-            _ => Vec::new(),
-        })
+    fn announcements<'a>(
+        &'a self,
+        setting: &str,
+        owner: &str,
+    ) -> impl Iterator<Item = (&'a Record, &'a [String], &'a Item)> + use<'a> {
+        let messages = self.messages(setting, owner).filter(|(_, _, purpose, _)| *purpose == Purpose::Announcement);
+        messages.map(|(record, to, _, item)| (record, to, item))
     }
 
     /// Whether an owner was told of an advance after it was made: of one that was forced, that is.
     pub fn heard_of(&self, advance: &Record, owner: &str) -> bool {
         let Entry::Advance { setting, revision, to: step, .. } = &advance.what else { return false };
-        self.announcements(owner).any(|(message, to, item)| {
-            let same = (&item.setting, &item.revision, &item.step) == (setting, revision, step);
-            same && message.at > advance.at && (to.is_empty() || self.delivered(message, to).is_ok())
+        self.announcements(setting, owner).any(|(message, to, item)| {
+            (item.revision, item.step) == (*revision, *step)
+                && message.at > advance.at
+                && (to.is_empty() || self.delivered(message, to).is_ok())
         })
     }
 
     /// When a message reached its last address, or the addresses that it has not reached. One without addresses reached nobody.
     pub fn delivered(&self, message: &Record, to: &[String]) -> Result<Timestamp, Vec<String>> {
-        let reached = |address: &String| {
-            self.records().iter().find_map(|r| match &r.what {
-                Entry::Delivered { of, to } if *of == message.id && to == address => Some(r.at),
-                _ => None,
-            })
-        };
+        let reached = |address: &String| self.reached_address(message, address);
         let open: Vec<String> = to.iter().filter(|a| reached(a).is_none()).cloned().collect();
         match to.iter().filter_map(reached).max() {
             Some(last) if open.is_empty() => Ok(last),

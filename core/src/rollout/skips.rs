@@ -60,10 +60,10 @@ pub fn skip_uses(
     evidence: &Evidence,
 ) -> Vec<SkipUse> {
     let held = subjects.iter().filter_map(|(host, subject)| {
-        let claim = subject.claims.get(&setting.id);
+        let claim = subject.claim.as_ref();
         let skip = claim?.skip.clone()?;
         let stance = view.stance(setting, host, claim, &subject.prints);
-        let known = evidence.host(&setting.id, setting.revision.number, host);
+        let known = evidence.of(setting, host);
         let used = known.map_or(Use::NotSeen, |known| used(setting, known, view.now));
         (stance.mode == Mode::Observe).then(|| SkipUse { setting: setting.id.clone(), host: host.clone(), skip, used })
     });
@@ -161,9 +161,9 @@ pub fn note_skips(looks: &mut [Look], gather: &Gather, rollouts: &Rollouts) {
 
 /// The skips that hosts have by themselves, as the last looks saw them, of settings that the inventory does not skip there.
 pub fn own_skips(setting: &Setting, subjects: &BTreeMap<String, Subject>, evidence: &Evidence) -> Vec<Undocumented> {
-    let open = subjects.iter().filter(|(_, s)| s.claims.get(&setting.id).is_none_or(|claim| claim.skip.is_none()));
+    let open = subjects.iter().filter(|(_, s)| s.claim.as_ref().is_none_or(|claim| claim.skip.is_none()));
     let own = open.filter_map(|(host, _)| {
-        let known = evidence.host(&setting.id, setting.revision.number, host)?;
+        let known = evidence.of(setting, host)?;
         let (name, place) = known.own_skip.as_deref()?.split_once(" in ")?;
         let (host, name, place) = (host.clone(), name.to_owned(), place.to_owned());
         Some(Undocumented { host, name, setting: Some(setting.id.clone()), place })

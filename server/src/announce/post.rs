@@ -97,8 +97,7 @@ impl Post<'_> {
         to: &str,
     ) -> Result<Attempt, PostError> {
         let attempt = |failed, before| Attempt { owner: news.owner.clone(), to: to.to_owned(), failed, before };
-        let reached = |r: &Record| matches!(&r.what, Entry::Delivered { of, to: at } if *of == record.id && at == to);
-        if journal.records().iter().any(reached) {
+        if journal.reached_address(record, to).is_some() {
             return Ok(attempt(None, true));
         }
         let sent = self.send(news, letter, to).await;

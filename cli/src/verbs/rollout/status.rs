@@ -115,7 +115,7 @@ fn skips(office: &Office, setting: &Setting, out: &mut impl Write) -> std::io::R
 
 /// What looks at the hosts saw.
 fn seen(office: &Office, setting: &Setting, whole: bool, out: &mut impl Write) -> std::io::Result<()> {
-    let known = |host: &str| office.desk.evidence.host(&setting.id, setting.revision.number, host);
+    let known = |host: &str| office.desk.evidence.of(setting, host);
     let looked: Vec<_> = stances(office, setting).filter_map(|(host, _)| Some((host, known(host)?))).collect();
     let Some(last) = looked.iter().map(|(_, e)| e.last).max() else { return Ok(()) };
     let day = |at: jiff::Timestamp| office.desk.rollouts.day(at);
@@ -171,7 +171,7 @@ fn to_json(office: &Office, setting: &Setting) -> serde_json::Value {
     let gate = office.gate(setting);
     let hosts: serde_json::Map<String, serde_json::Value> = stances(office, setting)
         .map(|(host, s)| {
-            let known = office.desk.evidence.host(&setting.id, setting.revision.number, host);
+            let known = office.desk.evidence.of(setting, host);
             let stand = json!({
                 "mode": s.mode, "why": s.reason.to_string(), "revision": s.revision,
                 "findings": s.findings, "warnings": s.warnings,

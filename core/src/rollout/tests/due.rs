@@ -12,7 +12,7 @@ fn two() -> String {
 impl World {
     fn subjects(&self) -> BTreeMap<String, BTreeMap<String, Subject>> {
         let hosts = || self.inventory.hosts_in("all").into_iter();
-        let subject = |host: &str| Subject { prints: self.prints(), claims: self.claims(host) };
+        let subject = |host: &str| Subject { prints: self.prints(), claim: self.claims(host).remove("frames") };
         let all = || hosts().map(|host| (host.to_owned(), subject(host))).collect();
         self.rollouts.settings.keys().map(|id| (id.clone(), all())).collect()
     }

@@ -26,6 +26,21 @@ fn two_branches_merge_by_taking_both_lines_in_any_order() {
 }
 
 #[test]
+fn records_that_are_pushed_in_any_order_are_found_as_those_that_are_read() {
+    let mut world = World::new(FRAMES, HOSTS);
+    world.tell_all("opt-out");
+    world.on("2027-02-01").advance("announced");
+    world.on("2027-02-02").advance("opt-out 5%");
+    let all = world.journal.records();
+    for turn in 0..all.len() {
+        let mut journal = Journal::default();
+        all.iter().cycle().skip(turn).take(all.len()).for_each(|record| journal.push(record.clone()));
+        assert_eq!(journal, world.journal);
+    }
+    assert_eq!(world.journal.reached(world.setting()), 2);
+}
+
+#[test]
 fn a_broken_line_is_an_error_with_its_number() {
     let mut world = World::new(FRAMES, HOSTS);
     world.advance("announced");

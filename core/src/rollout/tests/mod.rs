@@ -260,7 +260,7 @@ impl World {
         let hosts = self.inventory.hosts_in("all");
         let subjects = hosts
             .into_iter()
-            .map(|h| (h.to_owned(), Subject { prints: self.prints(), claims: self.claims(h) }))
+            .map(|h| (h.to_owned(), Subject { prints: self.prints(), claim: self.claims(h).remove("frames") }))
             .collect();
         gate(&self.view(), self.setting(), &subjects, &self.evidence)
     }

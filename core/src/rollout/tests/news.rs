@@ -12,7 +12,7 @@ fn a_host_reads_of_itself_and_of_nobody_else() {
     let mut world = World::new(FRAMES, &HOSTS.replace("a2: {", &format!("a2: {{{skip}, ")));
     world.on("2027-02-01").count(&[("a1", &[("2027-01-31", 4)])]);
     let of = |hosts: &[&str]| -> BTreeMap<String, Subject> {
-        let subject = |h: &str| Subject { prints: world.prints(), claims: world.claims(h) };
+        let subject = |h: &str| Subject { prints: world.prints(), claim: world.claims(h).remove("frames") };
         hosts.iter().map(|h| ((*h).to_owned(), subject(h))).collect()
     };
     let subjects = BTreeMap::from([("frames".to_owned(), of(&["a1", "a2", "a3", "b1"]))]);

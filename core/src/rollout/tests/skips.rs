@@ -14,8 +14,9 @@ fn skipping() -> World {
 }
 
 fn uses(world: &World) -> Vec<String> {
-    let subjects: BTreeMap<String, Subject> =
-        ["a1", "a2"].map(|h| (h.to_owned(), Subject { prints: world.prints(), claims: world.claims(h) })).into();
+    let subjects: BTreeMap<String, Subject> = ["a1", "a2"]
+        .map(|h| (h.to_owned(), Subject { prints: world.prints(), claim: world.claims(h).remove("frames") }))
+        .into();
     let uses = skip_uses(&world.view(), world.setting(), &subjects, &world.evidence);
     uses.iter().map(ToString::to_string).collect()
 }
@@ -101,8 +102,8 @@ fn a_skip_that_a_look_saw_on_a_host_is_known_until_a_look_does_not_see_it_or_the
         let seen = HostLook { own_skip: own.map(str::to_owned), ..HostLook::default() };
         let (at, hosts) = (world.now, [("a1".to_owned(), seen)].into());
         world.evidence.add(&Look { at, run: "r".into(), setting: "frames".into(), revision: 1, apply: false, hosts });
-        let subjects =
-            ["a1", "a2"].map(|h| (h.to_owned(), Subject { prints: world.prints(), claims: world.claims(h) }));
+        let subjects = ["a1", "a2"]
+            .map(|h| (h.to_owned(), Subject { prints: world.prints(), claim: world.claims(h).remove("frames") }));
         let own = own_skips(world.setting(), &subjects.into(), &world.evidence);
         own.into_iter().map(|u| format!("{} {} {}", u.host, u.name, u.place)).collect::<Vec<_>>()
     };
@@ -113,6 +114,6 @@ fn a_skip_that_a_look_saw_on_a_host_is_known_until_a_look_does_not_see_it_or_the
     let skip = "rollout_skip: {frames: {reason: legacy, owner: alpha, until: 2027-12-31}}";
     let evidence = world.evidence.clone();
     world = World::new(&described, &HOSTS.replace("a1: {", &format!("a1: {{{skip}, ")));
-    let subjects = [("a1".to_owned(), Subject { prints: world.prints(), claims: world.claims("a1") })];
+    let subjects = [("a1".to_owned(), Subject { prints: world.prints(), claim: world.claims("a1").remove("frames") })];
     assert!(own_skips(world.setting(), &subjects.into(), &evidence).is_empty(), "the inventory has it now");
 }
