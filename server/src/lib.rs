@@ -1,4 +1,4 @@
-//! What rectify keeps and tells: the records of rollouts, announcements, and the channels that they go through.
+//! What rectify keeps and tells: the record of runs, the records of rollouts, announcements, and the channels that they go through.
 //!
 //! ```text
 //! rectify_core::rollout::News ──► announce::Letter (text, HTML) ──► mail · web hook        one per owner, sent once
@@ -11,4 +11,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on ends"))]
 
 pub mod announce;
+pub mod drift;
 pub mod rollouts;
+pub mod store;

@@ -1,0 +1,55 @@
+//! The record: what every run did, on disk and in a database.
+//!
+//! ```text
+//! RunEvent ─► Recorder ─► FOLDER/runs/RUN/{head.json, events.jsonl.gz}     the record itself
+//!                                │
+//!                                └─► Store::take_in ─► database            the index: can be made again from the folders
+//! ```
+//!
+//! The database is SQLite or PostgreSQL by the same statements: `$1` placeholders, `BIGINT`, `TEXT` and `DOUBLE PRECISION` columns, several rows by
+//! [`values`], and every writer begins with [`Store::write`].
+
+mod error;
+mod head;
+mod migrate;
+mod open;
+#[cfg(test)]
+mod open_tests;
+mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use error::StoreError;
+pub use head::{Cause, Head, HeadHost};
+pub use open::{Kind, Store};
+pub use settings::{RecordSettings, StoreUrl};
+
+/// The placeholders of `rows` rows with `columns` columns, for `VALUES`: `($1,$2),($3,$4)`.
+///
+/// sqlx's own builder writes placeholders that PostgreSQL does not take through `Any`. Keep `rows * columns` below 30,000: SQLite takes 32,766.
+pub fn values(rows: usize, columns: usize) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for n in 1..=rows * columns {
+        let before = match (n - 1) % columns {
+            0 if n == 1 => "(",
+            0 => "),(",
+            _ => ",",
+        };
+        let _ = write!(out, "{before}${n}");
+    }
+    if !out.is_empty() {
+        out.push(')');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn placeholders_are_numbered_through() {
+        assert_eq!(super::values(2, 3), "($1,$2,$3),($4,$5,$6)");
+        assert_eq!(super::values(1, 1), "($1)");
+        assert_eq!(super::values(0, 3), "");
+    }
+}
