@@ -13,4 +13,5 @@
 pub mod announce;
 pub mod drift;
 pub mod rollouts;
+pub mod schedule;
 pub mod store;
