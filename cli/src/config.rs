@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rectify_server::announce::{HookSettings, MailSettings};
+use rectify_server::channels::{HookSettings, MailSettings};
 use serde::Deserialize;
 
 use crate::exit::Expected;
@@ -31,7 +31,7 @@ pub(crate) struct Config {
     /// The file that describes the settings, instead of `rollouts.yml` beside the playbook.
     #[serde(default)]
     pub(crate) rollouts: Option<PathBuf>,
-    /// The mail server for announcements.
+    /// The mail server, for announcements and notices.
     #[serde(default)]
     pub(crate) mail: Option<MailSettings>,
     /// How web hooks are called.

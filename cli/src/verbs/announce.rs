@@ -11,7 +11,11 @@ use rectify_core::{
     plan::Mode,
     rollout::{Assume, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName, owners},
 };
-use rectify_server::announce::{Attempt, Channels, Hook, Mail, Post, Templates, motd, site::Site};
+use rectify_server::{
+    announce::{Attempt, Post, motd, site::Site},
+    channels::Channels,
+    templates::Templates,
+};
 
 use super::rollout::Office;
 use crate::{
@@ -29,8 +33,6 @@ use crate::{
 
 /// The days before a step on which owners are reminded, unless the project says otherwise.
 const REMINDERS: [u16; 2] = [7, 1];
-/// The right side of Message-IDs where no mail is set up.
-const NO_DOMAIN: &str = "rectify.invalid";
 
 /// Makes the messages and sends or shows them.
 ///
@@ -45,9 +47,8 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         );
     }
     let templates = Templates::load(config.announce.templates.as_deref()).map_err(|e| Expected::usage(chain(&e)))?;
-    let mail = config.mail.as_ref().map(Mail::new).transpose().map_err(|e| Expected::usage(chain(&e)))?;
-    let domain = mail.as_ref().map_or(NO_DOMAIN, Mail::domain).to_owned();
-    let hook = Hook::new(config.hook.as_ref()).map_err(|e| Expected::usage(chain(&e)))?;
+    let channels = Channels::new(config.mail.as_ref(), config.hook.as_ref(), Box::new(std::io::stdout()));
+    let channels = channels.map_err(|e| Expected::usage(chain(&e)))?;
     let people = office.desk.people(&office.project, office.compiled.iter().map(|c| c.plan.host.as_str()))?;
     let wanted = wanted(args, &config, &office)?;
     if wanted.is_empty() {
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         seen: &seen,
         evidence: &office.desk.evidence,
         people: &people,
-        domain: &domain,
+        domain: channels.domain(),
     };
     let mut all: Vec<News> = Vec::new();
     for (purpose, steps) in &wanted {
@@ -76,7 +77,6 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         preview(&all, &templates, office.theme)?;
         return Ok(if problems.is_empty() { exit::OK } else { exit::PENDING });
     }
-    let channels = Channels { mail, hook };
     let post = Post { channels: &channels, templates: &templates, store: &office.desk.store };
     let mut journal = office.desk.journal.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -1,86 +1,22 @@
-//! What a message says, as text and as HTML, by templates that a site can replace.
+//! What an announcement says, as text and as HTML.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use minijinja::{AutoEscape, Environment, Value, context, syntax::SyntaxConfig, value::Serde};
+use minijinja::{Value, context, value::Serde};
 use rectify_core::{
     event::{Diff, PropertyChange},
-    rollout::{News, Purpose, SettingNews, Stage, StepName, meaning},
+    rollout::{News, Purpose, SettingNews, Stage},
 };
 
-use super::ChannelError;
+use crate::{
+    channels::{ChannelError, Letter},
+    templates::Templates,
+};
 
 /// The most lines of a difference that a message shows.
 const MOST_LINES: usize = 60;
 
-const BUILT_IN: [(&str, &str); 3] = [
-    ("letter.txt", include_str!("../../templates/letter.txt")),
-    ("letter.html", include_str!("../../templates/letter.html")),
-    ("setting.html", include_str!("../../templates/setting.html")),
-];
-const MORE: [(&str, &str); 4] = [
-    ("motd.txt", include_str!("../../templates/motd.txt")),
-    ("setting.md", include_str!("../../templates/setting.md")),
-    ("index.html", include_str!("../../templates/index.html")),
-    ("style.css", include_str!("../../templates/style.css")),
-];
-
-/// A message, ready to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// One line.
-    pub subject: String,
-    /// Plain text.
-    pub text: String,
-    /// The same as HTML: a whole document without anything from elsewhere.
-    pub html: String,
-}
-
-/// The templates of messages and pages.
-#[derive(Debug)]
-pub struct Templates {
-    environment: Environment<'static>,
-}
-
 impl Templates {
-    /// The built-in templates; those of the same name in `folder` take their place.
-    ///
-    /// # Errors
-    /// A template that cannot be read or parsed.
-    pub fn load(folder: Option<&Path>) -> Result<Self, ChannelError> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-        let mut syntax = SyntaxConfig::builder();
-        syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-        environment.set_syntax(syntax.build().map_err(|source| broken("syntax", source))?);
-        environment.set_auto_escape_callback(
-            |name| {
-                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-            },
-        );
-        environment.add_filter("meaning", |step: &str| -> Result<String, minijinja::Error> {
-            let name: StepName = step
-                .parse()
-                .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("{e}")))?;
-            Ok(meaning(name))
-        });
-        environment.add_filter("wrap", super::motd::wrap_filter);
-        environment.add_filter("lines", |text: &str| text.lines().map(Value::from).collect::<Vec<_>>());
-        for (name, text) in BUILT_IN.into_iter().chain(MORE) {
-            let own = folder.map(|f| f.join(name)).filter(|path| path.exists());
-            let text = match &own {
-                None => text.to_owned(),
-                Some(path) => std::fs::read_to_string(path).map_err(|source| ChannelError::File {
-                    doing: "reading",
-                    path: path.clone(),
-                    source,
-                })?,
-            };
-            environment.add_template_owned(name, text).map_err(|source| broken(name, source))?;
-        }
-        Ok(Templates { environment })
-    }
-
     /// Writes a message.
     ///
     /// # Errors
@@ -98,15 +34,6 @@ impl Templates {
         };
         Ok(Letter { text: self.render("letter.txt", &context)?, html: self.render("letter.html", &context)?, subject })
     }
-
-    pub(super) fn render(&self, name: &str, context: &Value) -> Result<String, ChannelError> {
-        let template = self.environment.get_template(name).map_err(|source| broken(name, source))?;
-        template.render(context).map_err(|source| broken(name, source))
-    }
-}
-
-fn broken(name: &str, source: minijinja::Error) -> ChannelError {
-    ChannelError::Template { name: name.to_owned(), source }
 }
 
 /// The hosts that change on the day: not those whose skip holds then.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 use minijinja::{Value, context, value::Serde};
 use rectify_core::rollout::SettingNews;
 
-use super::{ChannelError, Templates};
+use crate::{channels::ChannelError, templates::Templates};
 
 /// The most settings that are told; the rest is counted. A message of the day is read in passing.
 const SETTINGS: usize = 5;
@@ -54,7 +54,7 @@ fn changes(setting: &SettingNews) -> Vec<String> {
 }
 
 /// Breaks a text into lines that begin at a column.
-pub(super) fn wrap_filter(text: &str, column: usize) -> String {
+pub(crate) fn wrap_filter(text: &str, column: usize) -> String {
     let room = WIDTH.saturating_sub(column).max(20);
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in text.split_whitespace() {

@@ -1,21 +1,18 @@
 //! The post office: every message is delivered to every address once, across crashes and failures.
 
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rectify_core::rollout::{Entry, Journal, News, Record};
 
-use super::{ChannelError, Hook, Letter, Mail, Templates};
-use crate::rollouts::{Store, StoreError};
+use crate::{
+    channels::{ChannelError, Channels, Letter, Message, chain},
+    rollouts::{Store, StoreError},
+    templates::Templates,
+};
 
-/// The ways to people.
-#[derive(Debug)]
-pub struct Channels {
-    /// Mail, if it is set up.
-    pub mail: Option<Mail>,
-    /// Web hooks.
-    pub hook: Hook,
-}
+/// How often an attempt is repeated at once, before it is left for the next time.
+const TRIES: u32 = 3;
 
 /// What came of a message to one address.
 #[derive(Debug)]
@@ -57,10 +54,10 @@ impl Post<'_> {
     ) -> Result<Vec<Attempt>, PostError> {
         let mut attempts = Vec::new();
         for news in all {
-            let letter = self.templates.letter(news)?;
+            let message = message(news, self.templates.letter(news)?);
             let record = self.announced(journal, news, now)?;
             for to in &news.to {
-                let attempt = self.one(journal, &record, news, &letter, to).await?;
+                let attempt = self.one(journal, &record, &message, to).await?;
                 attempts.push(attempt);
             }
         }
@@ -92,15 +89,14 @@ impl Post<'_> {
         &self,
         journal: &mut Journal,
         record: &Record,
-        news: &News,
-        letter: &Letter,
+        message: &Message,
         to: &str,
     ) -> Result<Attempt, PostError> {
-        let attempt = |failed, before| Attempt { owner: news.owner.clone(), to: to.to_owned(), failed, before };
+        let attempt = |failed, before| Attempt { owner: message.name.clone(), to: to.to_owned(), failed, before };
         if journal.reached_address(record, to).is_some() {
             return Ok(attempt(None, true));
         }
-        let sent = self.send(news, letter, to).await;
+        let sent = self.send(message, to).await;
         let (entry, failed) = match sent {
             Ok(()) => (Entry::Delivered { of: record.id.clone(), to: to.to_owned() }, None),
             Err(e) => {
@@ -112,14 +108,33 @@ impl Post<'_> {
         Ok(attempt(failed, false))
     }
 
-    async fn send(&self, news: &News, letter: &Letter, to: &str) -> Result<(), ChannelError> {
-        match (to.strip_prefix("mailto:"), &self.channels.mail) {
-            (Some(address), Some(mail)) => mail.send(news, letter, address).await,
-            (Some(_), None) => {
-                Err(ChannelError::Settings("no mail server is set up: add [mail] to rectify.toml".into()))
+    /// A web hook that stumbles is tried again at once; what does not help now is left for the next time.
+    async fn send(&self, message: &Message, to: &str) -> Result<(), ChannelError> {
+        let tries = if to.starts_with("mailto:") { 1 } else { TRIES };
+        let mut tried = 1;
+        loop {
+            match self.channels.send(message, to).await {
+                Err(ChannelError::Unreached(_)) if tried < tries => {
+                    tokio::time::sleep(Duration::from_millis(500 << tried)).await;
+                    tried += 1;
+                }
+                done => return done,
             }
-            (None, _) => self.channels.hook.send(news, letter, to).await,
         }
+    }
+}
+
+/// The news as a message.
+fn message(news: &News, letter: Letter) -> Message {
+    let facts = [("news".to_owned(), serde_json::json!(news))];
+    Message {
+        id: news.message_id.clone(),
+        follows: news.follows.clone(),
+        list: "rollouts".to_owned(),
+        name: news.owner.clone(),
+        addresses: news.to.clone(),
+        letter,
+        facts: facts.into_iter().collect(),
     }
 }
 
@@ -132,33 +147,4 @@ pub enum PostError {
     /// A template.
     #[error(transparent)]
     Channel(#[from] ChannelError),
-}
-
-/// An error with all that is behind it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = cause.source();
-    }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
-}
-
-/// A secret from a file that only its owner may read.
-pub(super) fn secret(key: &str, path: &Path) -> Result<String, ChannelError> {
-    let file = |source| ChannelError::File { doing: "reading", path: path.to_owned(), source };
-    let mode = std::fs::metadata(path).map_err(file)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let shown = path.display();
-        return Err(ChannelError::Settings(format!(
-            "{key}: others may read {shown} (mode {:04o}): chmod 600 it",
-            mode & 0o7777
-        )));
-    }
-    let text = std::fs::read_to_string(path).map_err(file)?;
-    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }

@@ -17,7 +17,7 @@ use rectify_core::rollout::{
 };
 use serde::Serialize;
 
-use super::{ChannelError, Templates};
+use crate::{channels::ChannelError, templates::Templates};
 
 /// Everything that the pages are made from.
 #[derive(Debug)]

@@ -1,11 +1,6 @@
 //! Letters as people read them, and the post office with a mail server that misbehaves.
 
-use std::{
-    collections::BTreeMap,
-    io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use jiff::Timestamp;
 use rectify_core::{
@@ -15,7 +10,11 @@ use rectify_core::{
 use rustix::net::{AddressFamily, SocketType};
 
 use super::*;
-use crate::rollouts::Store;
+use crate::{
+    channels::{Channels, Letter, Mail, MailSettings, testing::MailServer},
+    rollouts::Store,
+    templates::Templates,
+};
 
 fn change(line: &str) -> TaskChange {
     TaskChange {
@@ -226,65 +225,6 @@ fn texts_of_the_day_are_files_by_the_hosts_names() {
     }
 }
 
-/// A mail server on loopback that answers `RCPT` by the address; keeps what it was sent.
-struct Server {
-    port: u16,
-    mails: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    fn start(answer: impl Fn(&str) -> &'static str + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let mails = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&mails);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-                let mut out = stream;
-                let mut say = |text: &str| drop(out.write_all(format!("{text}\r\n").as_bytes()));
-                say("220 test");
-                while let Some(line) = lines.next() {
-                    match line.split(' ').next().unwrap_or_default() {
-                        "EHLO" => say("250 test"),
-                        "RCPT" => say(answer(&line)),
-                        "DATA" => {
-                            say("354 go");
-                            let mail: Vec<String> = lines.by_ref().take_while(|l| l != ".").collect();
-                            kept.lock().unwrap().push(mail.join("\n"));
-                            say("250 taken");
-                        }
-                        "QUIT" => {
-                            say("221 bye");
-                            break;
-                        }
-                        _ => say("250 ok"),
-                    }
-                }
-            }
-        });
-        Server { port, mails }
-    }
-
-    fn settings(&self) -> MailSettings {
-        MailSettings {
-            from: "rectify <rectify@example.org>".into(),
-            server: format!("127.0.0.1:{}", self.port),
-            security: Security::None,
-            user: None,
-            password_file: None,
-            ca_file: None,
-            reply_to: Some("security@example.org".into()),
-            list_id: None,
-            timeout: Some(5),
-        }
-    }
-
-    fn taken(&self) -> Vec<String> {
-        self.mails.lock().unwrap().clone()
-    }
-}
-
 struct Office {
     _folder: tempfile::TempDir,
     store: Store,
@@ -300,7 +240,7 @@ impl Office {
 
     /// Delivers as a program that was just started would.
     async fn deliver(&self, settings: &MailSettings, news: &News) -> Vec<Attempt> {
-        let channels = Channels { mail: Some(Mail::new(settings).unwrap()), hook: Hook::new(None).unwrap() };
+        let channels = Channels::new(Some(settings), None, Box::new(std::io::sink())).unwrap();
         let post = Post { channels: &channels, templates: &self.templates, store: &self.store };
         let mut journal: Journal = self.store.journal().unwrap();
         post.deliver(&mut journal, std::slice::from_ref(news), Timestamp::now()).await.unwrap()
@@ -309,7 +249,7 @@ impl Office {
 
 #[tokio::test]
 async fn a_mail_has_both_parts_and_the_headers_that_people_sort_by() {
-    let (server, office) = (Server::start(|_| "250 ok"), Office::open());
+    let (server, office) = (MailServer::start(|_| "250 ok"), Office::open());
     office.deliver(&server.settings(), &news(Purpose::Reminder { days: 7 })).await;
     let mails = server.taken();
     assert_eq!(mails.len(), 2, "one for each address");
@@ -331,10 +271,10 @@ async fn a_mail_has_both_parts_and_the_headers_that_people_sort_by() {
 #[tokio::test]
 async fn only_the_address_that_failed_gets_it_again() {
     let office = Office::open();
-    let picky = Server::start(|line| if line.contains("deputy") { "550 no such user" } else { "250 ok" });
+    let picky = MailServer::start(|line| if line.contains("deputy") { "550 no such user" } else { "250 ok" });
     let first = office.deliver(&picky.settings(), &news(Purpose::Announcement)).await;
     assert!(first[0].failed.is_none() && first[1].failed.as_ref().unwrap().contains("no such user"), "{first:?}");
-    let kind = Server::start(|_| "250 ok");
+    let kind = MailServer::start(|_| "250 ok");
     let second = office.deliver(&kind.settings(), &news(Purpose::Announcement)).await;
     assert!(second[0].before && second[1].failed.is_none() && !second[1].before, "{second:?}");
     assert_eq!((picky.taken().len(), kind.taken().len()), (1, 1));
@@ -350,18 +290,18 @@ async fn a_server_that_is_down_or_speaks_nonsense_is_said_as_such() {
     let unheard = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     rustix::net::bind(&unheard, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let gone = SocketAddr::try_from(rustix::net::getsockname(&unheard).unwrap()).unwrap().port();
-    let mut settings = Server::start(|_| "250 ok").settings();
+    let mut settings = MailServer::start(|_| "250 ok").settings();
     settings.server = format!("127.0.0.1:{gone}");
     let down = office.deliver(&settings, &news(Purpose::Announcement)).await;
     assert!(down[0].failed.as_ref().unwrap().contains("refused"), "{down:?}");
-    let nonsense = Server::start(|_| "lorem ipsum");
+    let nonsense = MailServer::start(|_| "lorem ipsum");
     let said = office.deliver(&nonsense.settings(), &news(Purpose::Announcement)).await;
     assert!(said[0].failed.is_some(), "{said:?}");
 }
 
 #[test]
 fn bad_settings_are_refused_before_anything_is_sent() {
-    let good = Server::start(|_| "250 ok").settings();
+    let good = MailServer::start(|_| "250 ok").settings();
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "x\n").unwrap();

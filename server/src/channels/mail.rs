@@ -14,10 +14,9 @@ use lettre::{
         client::{Certificate, Tls, TlsParameters},
     },
 };
-use rectify_core::rollout::News;
 use serde::Deserialize;
 
-use super::{ChannelError, Letter};
+use super::{ChannelError, Message as Sent, chain, secret::secret};
 
 /// How the connection to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -51,7 +50,7 @@ pub struct MailSettings {
     pub ca_file: Option<PathBuf>,
     /// Where answers go.
     pub reply_to: Option<String>,
-    /// The List-Id, by which people sort their mail; the sender's domain with `rollouts.` before it unless set.
+    /// The List-Id, by which people sort their mail; the sender's domain with `rollouts.` or `drift.` before it unless set.
     pub list_id: Option<String>,
     /// Seconds that the server may take for a message: 30 unless set.
     pub timeout: Option<u64>,
@@ -62,7 +61,7 @@ pub struct Mail {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     reply_to: Option<Mailbox>,
-    list_id: String,
+    list_id: Option<String>,
     patience: Duration,
 }
 
@@ -99,7 +98,7 @@ impl Mail {
             builder = builder.credentials(Credentials::new(user.clone(), password(settings)?));
         }
         let reply_to = settings.reply_to.as_deref().map(|text| mailbox("reply_to", text)).transpose()?;
-        let list_id = settings.list_id.clone().unwrap_or_else(|| format!("rollouts.{}", from.email.domain()));
+        let list_id = settings.list_id.clone();
         Ok(Mail { transport: builder.build(), from, reply_to, list_id, patience })
     }
 
@@ -108,42 +107,53 @@ impl Mail {
         self.from.email.domain()
     }
 
-    /// Hands a message for one address to the server; every address of an owner gets the same message.
+    /// The longest that the server may take for a message.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Hands a message for one address to the server; all who are named in it get the same message.
     ///
     /// # Errors
     /// What the server or the line said, in one line.
-    pub async fn send(&self, news: &News, letter: &Letter, to: &str) -> Result<(), ChannelError> {
-        let message = self.message(news, letter, to)?;
+    pub async fn send(&self, message: &Sent, to: &str) -> Result<(), ChannelError> {
+        let written = self.message(message, to)?;
         // The library's own limit is one for connecting; a server that goes silent later would be waited for without end.
-        let sent = tokio::time::timeout(self.patience, self.transport.send(message)).await;
+        let sent = tokio::time::timeout(self.patience, self.transport.send(written)).await;
         let patience = self.patience.as_secs();
-        let sent = sent.map_err(|_| ChannelError::Refused(format!("the mail server took longer than {patience} s")))?;
-        sent.map(drop).map_err(|e| ChannelError::Refused(crate::announce::post::chain(&e)))
+        let sent =
+            sent.map_err(|_| ChannelError::Unreached(format!("the mail server took longer than {patience} s")))?;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(e) if e.is_permanent() => Err(ChannelError::Refused(chain(&e))),
+            Err(e) => Err(ChannelError::Unreached(chain(&e))),
+        }
     }
 
-    fn message(&self, news: &News, letter: &Letter, to: &str) -> Result<Message, ChannelError> {
+    fn message(&self, sent: &Sent, to: &str) -> Result<Message, ChannelError> {
         let wrong = |e: &dyn fmt::Display| ChannelError::Refused(format!("the message cannot be written: {e}"));
         let recipient: Address = to.parse().map_err(|e| wrong(&e))?;
         let mut builder = Message::builder()
             .from(self.from.clone())
-            .subject(letter.subject.clone())
-            .message_id(Some(format!("<{}>", news.message_id)))
+            .subject(sent.letter.subject.clone())
+            .message_id(Some(format!("<{}>", sent.id)))
             .date_now();
-        for address in news.to.iter().filter_map(|uri| uri.strip_prefix("mailto:")) {
-            builder = builder.to(Mailbox::new(Some(news.owner.clone()), address.parse().map_err(|e| wrong(&e))?));
+        for address in sent.addresses.iter().filter_map(|uri| uri.strip_prefix("mailto:")) {
+            builder = builder.to(Mailbox::new(Some(sent.name.clone()), address.parse().map_err(|e| wrong(&e))?));
         }
         if let Some(reply_to) = &self.reply_to {
             builder = builder.reply_to(reply_to.clone());
         }
-        if let Some(first) = &news.follows {
+        if let Some(first) = &sent.follows {
             builder = builder.in_reply_to(format!("<{first}>")).references(format!("<{first}>"));
         }
         let header = |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
+        let list = self.list_id.clone().unwrap_or_else(|| format!("{}.{}", sent.list, self.domain()));
         builder = builder
-            .raw_header(header("List-Id", format!("<{}>", self.list_id)))
+            .raw_header(header("List-Id", format!("<{list}>")))
             .raw_header(header("Auto-Submitted", "auto-generated".into()));
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![recipient]).map_err(|e| wrong(&e))?;
-        let parts = MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone());
+        let parts = MultiPart::alternative_plain_html(sent.letter.text.clone(), sent.letter.html.clone());
         builder.envelope(envelope).multipart(parts).map_err(|e| wrong(&e))
     }
 }
@@ -187,5 +197,5 @@ fn password(settings: &MailSettings) -> Result<String, ChannelError> {
     let Some(path) = &settings.password_file else {
         return Err(ChannelError::Settings("[mail] `user` needs `password_file`".into()));
     };
-    super::post::secret("[mail] password_file", path)
+    secret("[mail] password_file", path)
 }

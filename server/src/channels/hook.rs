@@ -1,17 +1,14 @@
-//! A web hook: the news as JSON, signed, tried again.
+//! A web hook: a message as JSON, signed.
 
 use std::{path::PathBuf, time::Duration};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use rectify_core::{digest::hex, rollout::News};
+use rectify_core::digest::hex;
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::{ChannelError, Letter};
-
-/// How often an attempt is repeated at once, before it is left for the next time.
-const TRIES: u32 = 3;
+use super::{ChannelError, Message, chain, secret};
 
 /// `[hook]` in `rectify.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,58 +43,51 @@ impl Hook {
             .build()
             .map_err(|e| ChannelError::Settings(format!("[hook] {e}")))?;
         let secret = settings.and_then(|s| s.secret_file.as_ref());
-        let secret = secret.map(|path| super::post::secret("[hook] secret_file", path)).transpose()?;
+        let secret = secret.map(|path| secret::secret("[hook] secret_file", path)).transpose()?;
         Ok(Hook { client, patience, secret })
     }
 
-    /// Posts the news. The receiver knows a repeated one by `Rectify-Delivery`, which is the same for every attempt.
+    /// The longest that an answer is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Posts a message. The receiver knows a repeated one by `Rectify-Delivery`, which is the same for every attempt.
     ///
     /// # Errors
     /// What the other side or the line said, in one line.
-    pub async fn send(&self, news: &News, letter: &Letter, url: &str) -> Result<(), ChannelError> {
-        let body = serde_json::json!({"subject": letter.subject, "text": letter.text, "news": news}).to_string();
-        let mut last = String::new();
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                tokio::time::sleep(Duration::from_millis(500 << attempt)).await;
-            }
-            match self.once(news, url, &body).await {
-                Ok(()) => return Ok(()),
-                Err((problem, again)) => {
-                    last = problem;
-                    if !again {
-                        break;
-                    }
-                }
-            }
+    pub async fn send(&self, message: &Message, url: &str) -> Result<(), ChannelError> {
+        let mut body = serde_json::json!({"subject": message.letter.subject, "text": message.letter.text});
+        if let Some(body) = body.as_object_mut() {
+            body.extend(message.facts.clone());
         }
-        Err(ChannelError::Refused(last))
-    }
-
-    /// One attempt: what went wrong, and whether another one can help.
-    async fn once(&self, news: &News, url: &str, body: &str) -> Result<(), (String, bool)> {
+        let body = body.to_string();
         let mut request = self
             .client
             .post(url)
             .header("Content-Type", "application/json")
-            .header("Rectify-Delivery", &news.message_id)
-            .body(body.to_owned());
+            .header("Rectify-Delivery", &message.id)
+            .body(body.clone());
         if let Some(secret) = &self.secret {
             let at = Timestamp::now().as_second();
-            request = request.header("Rectify-Signature", signature(secret, at, body));
+            request = request.header("Rectify-Signature", signature(secret, at, &body));
         }
+        let patience = self.patience.as_secs();
         match request.send().await {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => {
                 let status = answer.status();
-                let again = status.is_server_error() || status.as_u16() == 429;
-                Err((format!("the web hook answered {status}"), again))
+                let said = format!("the web hook answered {status}");
+                // Too slow, too often: what a server says that has other things to do.
+                let later = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+                Err(if later { ChannelError::Unreached(said) } else { ChannelError::Refused(said) })
             }
             Err(e) if e.is_timeout() => {
-                Err((format!("the web hook took longer than {} s", self.patience.as_secs()), true))
+                Err(ChannelError::Unreached(format!("the web hook took longer than {patience} s")))
             }
             // The address may hold a token: it is not repeated.
-            Err(e) => Err((super::post::chain(&e.without_url()), true)),
+            Err(e) if e.is_builder() => Err(ChannelError::Refused(chain(&e.without_url()))),
+            Err(e) => Err(ChannelError::Unreached(chain(&e.without_url()))),
         }
     }
 }
