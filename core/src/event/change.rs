@@ -52,53 +52,54 @@ pub enum Diff {
 /// hidden change is reported.
 pub fn compare(before: &Value, after: &Value, differs: bool, diff: bool) -> Vec<PropertyChange> {
     let mut changes = Vec::new();
-    walk("", before, after, diff, &mut changes);
+    each("", before, after, false, &mut |path, before, after| change(path, before, after, diff, &mut changes));
     if differs && changes.is_empty() {
         changes.push(PropertyChange { property: String::new(), diff: Diff::Hidden });
     }
     changes
 }
 
-fn walk(path: &str, before: &Value, after: &Value, diff: bool, out: &mut Vec<PropertyChange>) {
-    if before == after {
+/// Calls `see` with every property that differs, and with those that do not if `all`: its path, and both sides. What appears as a whole is seen as such
+/// only if `all`, and then field by field; what goes is seen once, its fields are of no interest.
+pub(super) fn each(path: &str, before: &Value, after: &Value, all: bool, see: &mut dyn FnMut(&str, &Value, &Value)) {
+    if !all && before == after {
         return;
     }
-    if let (Some(b), Some(a)) = (content(before), content(after)) {
-        out.push(PropertyChange { property: path.to_owned(), diff: contents(b, a, diff) });
-        return;
+    if content(before).is_some() && content(after).is_some() {
+        return see(path, before, after);
     }
-    match (before, after) {
-        (Value::Object(b), Value::Object(a)) => fields(path, b, a, diff, out),
-        (Value::Null, Value::Object(a)) => fields(path, &Map::new(), a, diff, out),
-        (Value::Object(b), Value::Null) => {
-            // What goes is named once; its fields are of no interest but for its content.
-            out.push(PropertyChange {
-                property: path.to_owned(),
-                diff: Diff::Value { before: Some("present".into()), after: None },
-            });
-            if let Some(removed) = b.get("content").and_then(content).filter(|c| c.is_some()) {
-                out.push(PropertyChange { property: join(path, "content"), diff: contents(removed, None, diff) });
+    let none = Map::new();
+    let (old, new) = match (before, after) {
+        (Value::Object(old), Value::Object(new)) => (old, new),
+        (Value::Null, Value::Object(new)) => {
+            if all {
+                see(path, before, after);
             }
+            (&none, new)
         }
-        _ => out.push(PropertyChange {
-            property: path.to_owned(),
-            diff: Diff::Value { before: text(before), after: text(after) },
-        }),
+        _ => return see(path, before, after),
+    };
+    for (key, value) in new {
+        each(&join(path, key), old.get(key).unwrap_or(&Value::Null), value, all, see);
+    }
+    for (key, value) in old.iter().filter(|(key, _)| !new.contains_key(*key)) {
+        each(&join(path, key), value, &Value::Null, all, see);
     }
 }
 
-fn fields(
-    path: &str,
-    before: &Map<String, Value>,
-    after: &Map<String, Value>,
-    diff: bool,
-    out: &mut Vec<PropertyChange>,
-) {
-    for (key, new) in after {
-        walk(&join(path, key), before.get(key).unwrap_or(&Value::Null), new, diff, out);
+fn change(path: &str, before: &Value, after: &Value, diff: bool, out: &mut Vec<PropertyChange>) {
+    let mut put = |path: &str, diff| out.push(PropertyChange { property: path.to_owned(), diff });
+    if let (Some(b), Some(a)) = (content(before), content(after)) {
+        return put(path, contents(b, a, diff));
     }
-    for (key, old) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
-        walk(&join(path, key), old, &Value::Null, diff, out);
+    match (before, after) {
+        (Value::Object(b), Value::Null) => {
+            put(path, Diff::Value { before: Some("present".into()), after: None });
+            if let Some(removed) = b.get("content").and_then(content).filter(|c| c.is_some()) {
+                put(&join(path, "content"), contents(removed, None, diff));
+            }
+        }
+        _ => put(path, Diff::Value { before: text(before), after: text(after) }),
     }
 }
 
@@ -107,7 +108,7 @@ fn join(path: &str, key: &str) -> String {
 }
 
 /// The inside of a `$content`; `Some(None)` for an absent one, `None` for what is no content at all.
-fn content(value: &Value) -> Option<Option<&Map<String, Value>>> {
+pub(super) fn content(value: &Value) -> Option<Option<&Map<String, Value>>> {
     match value {
         Value::Null => Some(None),
         Value::Object(map) => map.get("$content").and_then(Value::as_object).map(Some),

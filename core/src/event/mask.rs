@@ -1,6 +1,6 @@
 //! Events without the secrets in them.
 
-use super::{Diff, Failure, HostEvent, Outcome, PropertyChange, SkipReason, TaskReport};
+use super::{Diff, Failure, HostEvent, Kept, Outcome, PropertyChange, SkipReason, TaskReport, Thing, Trace};
 use crate::{
     hold::Hold,
     mask::Masker,
@@ -47,7 +47,7 @@ impl Failure {
 }
 
 fn of_report(report: TaskReport, masker: &Masker) -> TaskReport {
-    let TaskReport { outcome, subject, changes, findings, blocked, messages, mut result, ignored, rescued, took } =
+    let TaskReport { outcome, subject, changes, kept, findings, blocked, messages, mut result, ignored, rescued, took } =
         report;
     if let Some(value) = &mut result {
         masker.apply_json(value);
@@ -56,6 +56,7 @@ fn of_report(report: TaskReport, masker: &Masker) -> TaskReport {
         outcome: of_outcome(outcome, masker),
         subject: masker.apply(&subject),
         changes: changes.into_iter().map(|change| of_change(change, masker)).collect(),
+        kept: kept.map(|kept| of_kept(kept, masker)),
         findings: findings.into_iter().map(|finding| of_finding(finding, masker)).collect(),
         blocked: blocked.map(|blocked| of_blocked(blocked, masker)),
         messages: messages.iter().map(|message| masker.apply(message)).collect(),
@@ -106,6 +107,33 @@ fn of_change(change: PropertyChange, masker: &Masker) -> PropertyChange {
     PropertyChange { property: masker.apply(&property), diff }
 }
 
+/// What is kept was masked when it was made; what became secret meanwhile is hidden here. Hashes are no texts of anybody's.
+fn of_kept(kept: Kept, masker: &Masker) -> Kept {
+    let Kept { things, lines } = kept;
+    Kept { things: things.into_iter().map(|thing| of_thing(thing, masker)).collect(), lines }
+}
+
+fn of_thing(thing: Thing, masker: &Masker) -> Thing {
+    let Thing { thing, properties, traces } = thing;
+    Thing {
+        thing: masker.apply(&thing),
+        properties: properties.into_iter().map(|property| property.masked(masker)).collect(),
+        traces: traces.into_iter().map(|trace| of_trace(trace, masker)).collect(),
+    }
+}
+
+fn of_trace(trace: Trace, masker: &Masker) -> Trace {
+    let Trace { source, at, account, program, what } = trace;
+    let masked = |text: Option<String>| text.map(|text| masker.apply(&text));
+    Trace {
+        source: masker.apply(&source),
+        at,
+        account: masked(account),
+        program: masked(program),
+        what: masker.apply(&what),
+    }
+}
+
 fn of_finding(finding: Finding, masker: &Masker) -> Finding {
     let Finding { severity, subject, message } = finding;
     Finding { severity, subject: masker.apply(&subject), message: masker.apply(&message) }
@@ -113,8 +141,10 @@ fn of_finding(finding: Finding, masker: &Masker) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::{module::Severity, plan::TaskId};
+    use crate::{event::Property, module::Severity, plan::TaskId};
 
     /// Every text of every event holds the secret; none may be left after the mask.
     #[test]
@@ -136,6 +166,24 @@ mod tests {
                     change(Diff::Value { before: Some(text()), after: Some(text()) }),
                     change(Diff::Text { unified: format!("+{SECRET}\n"), added: 1, removed: 0 }),
                 ],
+                kept: Some(Kept {
+                    things: vec![Thing {
+                        thing: text(),
+                        properties: vec![
+                            Property::new(text(), Some(text()), Some(text())),
+                            Property::new(text(), Some(text()), None),
+                            Property::new(text(), None, Some(text())),
+                        ],
+                        traces: vec![Trace {
+                            source: text(),
+                            at: Some(1),
+                            account: Some(text()),
+                            program: Some(text()),
+                            what: text(),
+                        }],
+                    }],
+                    lines: BTreeMap::new(),
+                }),
                 findings: vec![Finding { severity: Severity::Info, subject: text(), message: text() }],
                 blocked: Some(Blocked { over: 30, days: [(text(), 1)].into(), most: vec![(text(), 1)] }),
                 messages: vec![text()],

@@ -14,6 +14,7 @@
 //! [`RunState::apply`] is the one table of legal transitions; it refuses anything else.
 
 mod change;
+mod kept;
 mod lines;
 mod mask;
 mod outcome;
@@ -22,6 +23,7 @@ mod state;
 use serde::{Deserialize, Serialize};
 
 pub use change::{Diff, PropertyChange, compare};
+pub use kept::{HIDDEN, Keeper, Kept, POLICY, Property, Thing, Trace, is_hash, line_hash, lines_of, split_lines};
 pub use outcome::{Failure, Outcome, SkipReason, Status};
 pub use state::{Counts, HostPhase, HostState, IllegalTransition, RunState};
 
@@ -192,6 +194,9 @@ pub struct TaskReport {
     pub subject: String,
     /// Every property that changed or would change.
     pub changes: Vec<PropertyChange>,
+    /// What was seen and wanted of the things that it manages, in short; `None` where nothing was seen, and where it may not be told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kept: Option<Kept>,
     /// What was found and is not repaired.
     pub findings: Vec<Finding>,
     /// How often enforcing the task's setting would have blocked something, if that was counted.
@@ -219,6 +224,7 @@ impl TaskReport {
             outcome,
             subject: String::new(),
             changes: Vec::new(),
+            kept: None,
             findings: Vec::new(),
             blocked: None,
             messages: Vec::new(),

@@ -4,7 +4,9 @@ use std::any::Any;
 
 use serde_json::{Map, Value};
 
-use super::{Change, Declared, Finding, HostError, ModuleError, Observe, Operate, Relations, Report, action, resource};
+use super::{
+    Change, Declared, Finding, HostError, Managed, ModuleError, Observe, Operate, Relations, Report, action, resource,
+};
 
 /// A module together with a task's arguments, ready to run.
 pub enum Instance {
@@ -88,6 +90,9 @@ pub trait Resource: Send + Sync {
     /// See [`resource::Resource::relations`].
     fn relations(&self) -> Relations;
 
+    /// What it manages, by names that outlive the task. To be asked after a look, which may find out more.
+    fn managed(&self) -> Managed;
+
     /// See [`resource::Resource::exclusive`].
     fn exclusive(&self) -> Option<&'static str>;
 
@@ -125,6 +130,11 @@ impl<R: resource::Resource> Resource for R {
 
     fn relations(&self) -> Relations {
         resource::Resource::relations(self)
+    }
+
+    fn managed(&self) -> Managed {
+        let (subject, relations) = (resource::Resource::subject(self), resource::Resource::relations(self));
+        Managed { passing: R::PASSING, ..Managed::of(R::KIND, &subject, self.manages(), &relations) }
     }
 
     fn exclusive(&self) -> Option<&'static str> {

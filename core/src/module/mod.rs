@@ -18,6 +18,7 @@ mod content;
 mod erased;
 mod error;
 mod host;
+mod managed;
 mod packages;
 mod registry;
 mod relations;
@@ -33,6 +34,7 @@ pub use host::{
     Command, DirEntry, Effects, FileKind, Group, GroupChange, Meta, Observe, Operate, Output, User, UserChange,
     WriteAttrs,
 };
+pub use managed::Managed;
 pub use packages::{
     InstalledPackage, Manager, PackageChange, PackageDb, PackageRequest, PackageSpec, PackageStatus, Transaction,
 };

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{ModuleError, Observe, Operate, Relations};
+use super::{Entity, ModuleError, Observe, Operate, Relations};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ pub trait Resource: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     const FREE_FORM: Option<&'static str> = None;
     /// The arguments that are secret, whatever they hold: their values are shown nowhere.
     const SECRETS: &'static [&'static str] = &[];
+    /// The properties that tell of work to be done and not of how the host is: they are never drift.
+    const PASSING: &'static [&'static str] = &[];
     /// A task in YAML, parsed by a test and printed in the reference.
     const EXAMPLE: &'static str;
     /// What it compares. It serializes to an object whose fields are the properties that a person sees.
@@ -102,6 +104,11 @@ pub trait Resource: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// What it touches: the source of the graph's edges, and of what is unknown when it may change.
     fn relations(&self) -> Relations {
         Relations::default()
+    }
+
+    /// What it manages, once it has looked, where that does not follow from what it writes.
+    fn manages(&self) -> Option<Entity> {
+        None
     }
 
     /// A class of tasks of which only one may run at a time on a host, such as `packages`.

@@ -107,11 +107,18 @@ pub struct Options {
     pub diff_limit: u64,
     /// Whether every result is reported in full (`-v`).
     pub verbose: u8,
+    /// The contents whose lines the controller knows, as [`Property`](crate::event::Property) has them: of others the lines are reported, as
+    /// hashes. Without it nobody asks for lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<BTreeSet<String>>,
+    /// Whether what the host knows of when and by whom something was changed is reported, where it is not as wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traces: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { parallel: 4, diff: true, diff_limit: 1 << 20, verbose: 0 }
+        Options { parallel: 4, diff: true, diff_limit: 1 << 20, verbose: 0, known: None, traces: false }
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::{
     HostRef, Run,
     args::{self, Unrendered},
-    include,
+    include, kept,
     results::Done,
     task::{Verdict, condition, template_failure, with_result},
     transaction, vars,
@@ -63,7 +63,7 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
         Instance::Resource(resource) => {
             let lock = resource.exclusive().map(|class| exclusive(run, class));
             let _held = lock.as_ref().map(|l| l.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-            converge(context, &*resource, &*host)
+            converge(context, &*resource, &rendered, &*host)
         }
         Instance::Action(mut action) => match declared(context) {
             Ok(declared) => {
@@ -79,10 +79,15 @@ pub(crate) fn run(context: &Context<'_>) -> Done {
     if task.no_log {
         keep_results(run, &done);
         censor(&mut done);
-    } else if task.files.values().flatten().any(|file| file.secret) {
+    } else if is_secret(task) {
         hide_contents(&mut done);
     }
     done
+}
+
+/// Whether nothing of what it finds may be told or kept: the task says `no_log`, or places what is encrypted on the controller.
+fn is_secret(task: &Task) -> bool {
+    task.no_log || task.files.values().flatten().any(|file| file.secret)
 }
 
 /// The values of arguments that are secret by their nature count as secret from here on.
@@ -146,14 +151,17 @@ fn declared(context: &Context<'_>) -> Result<Declared, Unrendered> {
 }
 
 /// Observe, compare, apply, observe again.
-fn converge(context: &Context<'_>, resource: &dyn ErasedResource, host: &dyn Operate) -> Done {
+fn converge(context: &Context<'_>, resource: &dyn ErasedResource, args: &Arg, host: &dyn Operate) -> Done {
     let Context { run, task, .. } = context;
     let rehearsed = run.checks() || task.check_mode == Some(true);
     let first = match resource.look(host) {
         Ok(seen) => seen,
-        Err(error) => return trouble(context, error, &resource.relations(), Vec::new()),
+        Err(error) => return trouble(context, error, &resource.relations(), TaskReport::of(Outcome::Unchanged)),
     };
     let mut report = TaskReport::of(Outcome::Unchanged);
+    if !is_secret(task) {
+        report.kept = Some(kept::of(run, resource, args, &first, host));
+    }
     report.findings.clone_from(&first.findings);
     if !first.differs {
         return Done::of(task.id, with_finding(report), first.returns);
@@ -166,12 +174,12 @@ fn converge(context: &Context<'_>, resource: &dyn ErasedResource, host: &dyn Ope
             note(run, &resource.relations(), &Because::task(task.id));
             return Done::without_value(task.id, report);
         }
-        Err(error) => return trouble(context, error, &resource.relations(), report.changes),
+        Err(error) => return trouble(context, error, &resource.relations(), report),
     }
     match resource.look(host) {
         Ok(second) => after_second_look(context, report, second),
         Err(error) if rehearsed && error.because().is_some() => Done::without_value(task.id, report),
-        Err(error) => trouble(context, error, &resource.relations(), report.changes),
+        Err(error) => trouble(context, error, &resource.relations(), report),
     }
 }
 
@@ -194,7 +202,7 @@ fn act(context: &Context<'_>, action: &dyn ErasedAction, pure: bool, host: &dyn 
         Err(error) if pure && error.because().is_some() => {
             return not_known(context, true, error.because().cloned().unwrap_or_default());
         }
-        Err(error) => return trouble(context, error, &action.relations(), Vec::new()),
+        Err(error) => return trouble(context, error, &action.relations(), TaskReport::of(Outcome::Unchanged)),
     };
     for (name, value) in &facts {
         run.runtime().set(name, vars::plain(value));
@@ -272,24 +280,20 @@ fn not_known(context: &Context<'_>, pure: bool, because: Because) -> Done {
     Done::without_value(context.task.id, TaskReport::of(outcome))
 }
 
-/// An error of a module as an outcome.
-fn trouble(
-    context: &Context<'_>,
-    error: ModuleError,
-    relations: &Relations,
-    changes: Vec<rectify_core::event::PropertyChange>,
-) -> Done {
+/// An error of a module as an outcome; `report` is what was found before it.
+fn trouble(context: &Context<'_>, error: ModuleError, relations: &Relations, report: TaskReport) -> Done {
+    let TaskReport { changes, kept, .. } = report;
+    let report = |outcome| TaskReport { changes, kept, ..TaskReport::of(outcome) };
     let task = context.task;
     if let Some(because) = error.because().cloned() {
         note(context.run, relations, &because);
-        return Done::of(task.id, TaskReport { changes, ..TaskReport::of(Outcome::MayChange { because }) }, Map::new());
+        return Done::of(task.id, report(Outcome::MayChange { because }), Map::new());
     }
     let data = match &error {
         ModuleError::Failed { data, .. } => data.clone(),
         _ => Map::new(),
     };
-    let report = TaskReport { changes, ..TaskReport::of(Outcome::Failed { failure: Failure::from_error(&error) }) };
-    Done::of(task.id, report, data)
+    Done::of(task.id, report(Outcome::Failed { failure: Failure::from_error(&error) }), data)
 }
 
 /// `failed_when` and `changed_when`, on a result that has a value.

@@ -16,6 +16,7 @@ mod handlers;
 mod hold;
 mod include;
 mod item;
+mod kept;
 mod observe;
 mod play;
 mod results;

@@ -139,6 +139,7 @@ impl Resource for Package {
         ("default-release", "default_release"),
     ];
     const EXAMPLE: &'static str = "package:\n  name: [apache2, libapache2-mod-security2]\n  protect: [php*]\n";
+    const PASSING: &'static [&'static str] = &["index"];
     type State = State;
 
     fn observe(&self, host: &dyn Observe) -> Result<Option<State>, ModuleError> {

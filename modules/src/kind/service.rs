@@ -99,6 +99,7 @@ impl Resource for Service {
     const ALIASES: &'static [(&'static str, &'static str)] =
         &[("service", "name"), ("unit", "name"), ("daemon-reload", "daemon_reload")];
     const EXAMPLE: &'static str = "service:\n  name: apache2\n  state: started\n  enabled: true\n";
+    const PASSING: &'static [&'static str] = &["due"];
     type State = State;
 
     fn observe(&self, host: &dyn Observe) -> Result<Option<State>, ModuleError> {

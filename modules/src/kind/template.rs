@@ -154,6 +154,10 @@ impl Resource for Template {
         self.wanted().relations(relations)
     }
 
+    fn manages(&self) -> Option<Entity> {
+        self.kept.get().map(|(path, _)| Entity::Path(path))
+    }
+
     fn subject(&self) -> String {
         self.dest.display().to_string()
     }

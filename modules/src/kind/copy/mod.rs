@@ -240,6 +240,12 @@ impl Resource for Copy {
         self.wanted().relations(relations.needing(from.map(Entity::Tree)))
     }
 
+    fn manages(&self) -> Option<Entity> {
+        let survey = self.kept.get()?;
+        let single = survey.found.first().filter(|_| survey.single);
+        Some(single.map_or_else(|| Entity::Tree(self.dest.clone()), |(job, _)| Entity::Path(job.path.clone())))
+    }
+
     fn subject(&self) -> String {
         self.dest.display().to_string()
     }
