@@ -17,3 +17,4 @@ pub mod rollouts;
 pub mod schedule;
 pub mod store;
 pub mod templates;
+pub mod told;

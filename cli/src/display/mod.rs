@@ -8,7 +8,6 @@
 //! ```
 
 mod frame;
-mod group;
 mod lines;
 mod live;
 mod notices;
@@ -18,7 +17,6 @@ mod report;
 mod sink;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
 mod words;
 
 use std::{
@@ -31,8 +29,11 @@ use rectify_core::{
     plan::TaskId,
 };
 
+pub(crate) use rectify_server::told::text;
+use rectify_server::told::{self as group, Groups};
+
 pub(crate) use self::painter::{Painter, Screen};
-use self::{group::Groups, live::Live, notices::Notices, page::Page, report::Detail, sink::Sink};
+use self::{live::Live, notices::Notices, page::Page, report::Detail, sink::Sink};
 use crate::theme::Theme;
 
 /// On a terminal, a difference is cut after so many lines.

@@ -1,7 +1,7 @@
 //! A property, before and after.
 
 use rectify_core::event::{Diff, PropertyChange};
-use serde_json::Value;
+use rectify_server::told::items;
 
 use super::{
     super::{
@@ -105,24 +105,6 @@ fn value(page: &mut Page, indent: usize, name: &str, before: Option<&str>, after
 
 fn arrow<'t>(before: Option<&'t str>, after: Option<&'t str>) -> [Span<'t>; 3] {
     [meant(Meaning::Removed, before.unwrap_or(ABSENT)), plain(" → "), meant(Meaning::Added, after.unwrap_or(ABSENT))]
-}
-
-/// The items that go and those that come, where both sides are lists of more than one item between them and differ in
-/// more than their order.
-fn items(before: Option<&str>, after: Option<&str>) -> Option<(Vec<String>, Vec<String>)> {
-    let list = |text: Option<&str>| match text {
-        None => Some(Vec::new()),
-        Some(text) if text.starts_with('[') => serde_json::from_str::<Vec<Value>>(text).ok(),
-        Some(_) => None,
-    };
-    let (old, new) = (list(before)?, list(after)?);
-    if old.len() + new.len() < 2 {
-        return None;
-    }
-    let said = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
-    let only = |these: &[Value], those: &[Value]| these.iter().filter(|i| !those.contains(i)).map(said).collect();
-    let (gone, come): (Vec<String>, Vec<String>) = (only(&old, &new), only(&new, &old));
-    (!gone.is_empty() || !come.is_empty()).then_some((gone, come))
 }
 
 fn lines(added: u64, removed: u64) -> String {

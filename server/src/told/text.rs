@@ -1,4 +1,4 @@
-//! Text that came from a host, made safe for a terminal.
+//! Text that came from a host, made safe to be read.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 const LONGEST: usize = 2_000;
 
 /// One line: control characters, line ends among them, are shown by their escapes; right-to-left overrides too.
-pub(crate) fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (count, c) in text.chars().enumerate() {
         if count == LONGEST {
@@ -27,19 +27,19 @@ pub(crate) fn line(text: &str) -> String {
 }
 
 /// Characters that move the cursor, change colours, or make text read otherwise than it is.
-fn is_harmful(c: char) -> bool {
+pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// `1 host`, `3 hosts`.
-pub(crate) fn count(n: usize, word: &str) -> String {
+pub fn count(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
 }
 
 /// Names of hosts, the first `most` of them, runs of numbers drawn together: `web01…web08, db`. It is not the notation of
 /// inventories, which means something else in a pattern.
-pub(crate) fn names<S: AsRef<str>>(all: &[S], most: usize) -> String {
+pub fn names<S: AsRef<str>>(all: &[S], most: usize) -> String {
     let (mut shown, mut rest) = (Vec::new(), all);
     while !rest.is_empty() && shown.len() < most {
         let (text, taken) = run(rest);
@@ -94,7 +94,7 @@ fn parts(name: &str) -> Vec<&str> {
 }
 
 /// A time that has passed, as short as it can be said: `4 s`, `2:05`, `1:00:00`.
-pub(crate) fn passed(seconds: u64) -> String {
+pub fn passed(seconds: u64) -> String {
     let (minutes, s) = (seconds / 60, seconds % 60);
     match (minutes / 60, minutes % 60) {
         (0, 0) => format!("{s} s"),

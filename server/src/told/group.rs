@@ -11,51 +11,58 @@ use serde_json::{Map, Value};
 
 /// What must be the same for two hosts' reports to be shown as one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Same {
+pub struct Same {
     /// The loop's item, if there is one.
-    pub(crate) item: Option<String>,
+    pub item: Option<String>,
     /// What the task manages.
-    pub(crate) subject: String,
+    pub subject: String,
     /// The outcome, as it reads.
-    pub(crate) outcome: Said,
+    pub outcome: Said,
     /// The properties that differ.
-    pub(crate) changes: Vec<PropertyChange>,
+    pub changes: Vec<PropertyChange>,
     /// The findings.
-    pub(crate) findings: Vec<Shown>,
+    pub findings: Vec<Shown>,
     /// What enforcing would have blocked, as it reads.
-    pub(crate) blocked: Option<String>,
+    pub blocked: Option<String>,
     /// The messages.
-    pub(crate) messages: Vec<String>,
+    pub messages: Vec<String>,
     /// The result, as YAML, if it was sent.
-    pub(crate) result: Option<String>,
+    pub result: Option<String>,
 }
 
 /// An outcome and the words that explain it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Said {
-    pub(crate) status: Status,
-    pub(crate) ignored: bool,
-    pub(crate) rescued: bool,
+pub struct Said {
+    /// How it went.
+    pub status: Status,
+    /// Whether its failure is ignored.
+    pub ignored: bool,
+    /// Whether its failure made a `rescue` run.
+    pub rescued: bool,
     /// Why: a failure's message and causes, a skip's reason; one a line.
-    pub(crate) lines: Vec<String>,
-    pub(crate) hint: Option<String>,
+    pub lines: Vec<String>,
+    /// What to do next.
+    pub hint: Option<String>,
     /// The task's setting, and what the host does with it.
-    pub(crate) stands: Option<Stands>,
+    pub stands: Option<Stands>,
 }
 
 /// Where a host stands with the setting of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Stands {
-    pub(crate) setting: String,
-    pub(crate) mode: RolloutMode,
-    pub(crate) why: String,
+pub struct Stands {
+    /// The setting's id.
+    pub setting: String,
+    /// What the host does with it.
+    pub mode: RolloutMode,
+    /// Why, in words.
+    pub why: String,
     /// What the task would have come to; `None` where it ran, or where nobody looked.
-    pub(crate) would: Option<Status>,
+    pub would: Option<Status>,
 }
 
 impl Stands {
     /// Where a task's host stands, if the task belongs to a setting.
-    pub(crate) fn of(info: &TaskInfo, report: &TaskReport) -> Option<Self> {
+    pub fn of(info: &TaskInfo, report: &TaskReport) -> Option<Self> {
         let rollout = info.rollout.as_ref()?;
         let would = match &report.outcome {
             Outcome::Skipped { reason: SkipReason::Rollout { would, .. } } => *would,
@@ -65,45 +72,49 @@ impl Stands {
     }
 
     /// What enforcing would do, where that is anything.
-    pub(crate) fn open(&self) -> Option<Status> {
+    pub fn open(&self) -> Option<Status> {
         self.would.filter(|would| !matches!(would, Status::Unchanged | Status::Skipped))
     }
 }
 
 /// A finding that can be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Shown {
-    pub(crate) severity: rectify_core::module::Severity,
-    pub(crate) subject: String,
-    pub(crate) message: String,
+pub struct Shown {
+    /// How much it matters.
+    pub severity: rectify_core::module::Severity,
+    /// What it is about.
+    pub subject: String,
+    /// What was found.
+    pub message: String,
 }
 
 /// A task over all hosts: the same place in the playbook.
 #[derive(Debug, Clone)]
-pub(crate) struct TaskGroup {
-    pub(crate) info: TaskInfo,
+pub struct TaskGroup {
+    /// The task.
+    pub info: TaskInfo,
     /// Its name with templates rendered, where that is the same on all hosts.
     name: Option<String>,
     /// Hosts by what they reported, in order of arrival.
-    pub(crate) reports: IndexMap<Same, Vec<String>>,
+    pub reports: IndexMap<Same, Vec<String>>,
 }
 
 /// All that was reported, by task and by sameness.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Groups {
+pub struct Groups {
     tasks: IndexMap<(String, Origin, String), TaskGroup>,
 }
 
 impl TaskGroup {
     /// What it is called.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.info.name)
     }
 }
 
 impl Groups {
     /// Takes in that a task has begun under this name.
-    pub(crate) fn begun(&mut self, info: &TaskInfo, name: &str) {
+    pub fn begun(&mut self, info: &TaskInfo, name: &str) {
         let group = self.group(info);
         match &group.name {
             None => group.name = Some(name.to_owned()),
@@ -119,14 +130,7 @@ impl Groups {
     }
 
     /// Takes a report in. `tasks` are the host's, to name what a report refers to.
-    pub(crate) fn take(
-        &mut self,
-        host: &str,
-        tasks: &[TaskInfo],
-        info: &TaskInfo,
-        item: Option<&str>,
-        report: &TaskReport,
-    ) {
+    pub fn take(&mut self, host: &str, tasks: &[TaskInfo], info: &TaskInfo, item: Option<&str>, report: &TaskReport) {
         let group = self.group(info);
         let same = Same {
             item: item.map(str::to_owned),
@@ -146,7 +150,7 @@ impl Groups {
     }
 
     /// What some tasks of a host had changed was taken back.
-    pub(crate) fn roll_back(&mut self, host: &str, tasks: &[TaskInfo], taken_back: &[TaskId], because: TaskId) {
+    pub fn roll_back(&mut self, host: &str, tasks: &[TaskInfo], taken_back: &[TaskId], because: TaskId) {
         let back = TaskReport::of(Outcome::RolledBack { because });
         for info in tasks.iter().filter(|info| taken_back.contains(&info.id)) {
             let key = (info.play.clone(), info.origin.clone(), info.name.clone());
@@ -168,7 +172,7 @@ impl Groups {
     }
 
     /// The tasks in the order in which they stand in the plan.
-    pub(crate) fn in_order(&self) -> Vec<&TaskGroup> {
+    pub fn in_order(&self) -> Vec<&TaskGroup> {
         let mut all: Vec<&TaskGroup> = self.tasks.values().collect();
         all.sort_by_key(|g| (g.info.handler, g.info.id));
         // Handlers stand at the end of their own play, not of the run.
@@ -204,7 +208,7 @@ fn shown(finding: &Finding) -> Shown {
 }
 
 /// An outcome in words.
-pub(crate) fn said(report: &TaskReport, tasks: &[TaskInfo]) -> Said {
+pub fn said(report: &TaskReport, tasks: &[TaskInfo]) -> Said {
     let mut hint = None;
     let lines = match &report.outcome {
         Outcome::Failed { failure } => {

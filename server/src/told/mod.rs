@@ -1,0 +1,9 @@
+//! What a run is told as, in a terminal and on a page alike: identical reports put together over hosts, and the words for outcomes.
+
+mod group;
+mod list;
+pub mod text;
+pub mod words;
+
+pub use group::{Groups, Said, Same, Shown, Stands, TaskGroup, said};
+pub use list::items;
