@@ -85,6 +85,17 @@ fn bool_of(s: &Scalar) -> Result<bool, ArgError> {
     }
 }
 
+/// A value of the inventory or of a template, read as an argument for true or false; an empty text is false.
+pub(crate) fn truth(value: &serde_json::Value) -> Option<bool> {
+    if value.as_str().is_some_and(|text| text.trim().is_empty()) {
+        return Some(false);
+    }
+    match Arg::from_value(value) {
+        Arg::Scalar(scalar) => bool_of(&scalar).ok(),
+        _ => None,
+    }
+}
+
 macro_rules! number {
     ($method:ident, $visit:ident, $type:ty, $as:ident, $words:literal) => {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgError> {

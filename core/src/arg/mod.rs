@@ -12,6 +12,7 @@ mod coerce;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use coerce::truth;
 pub use coerce::{ArgError, from_arg};
 
 /// A value as the playbook has it.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{job::CompileOptions, render::Static, vars::HostNames};
 use crate::{
+    arg::truth,
     diag::Diagnostic,
     inventory::connection_names,
     playbook::{Become, Flag, TaskDef},
@@ -20,24 +21,6 @@ pub(crate) fn flag(flag: &Flag, known: &Static) -> Option<bool> {
     match flag {
         Flag::Fixed(on) => Some(*on),
         Flag::Template(text, _) => truth(&known.value(text)?),
-    }
-}
-
-/// A value as Ansible's arguments take it for true or false.
-pub(crate) fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(b) => Some(*b),
-        Value::Number(n) => match n.as_i64() {
-            Some(0) => Some(false),
-            Some(1) => Some(true),
-            _ => None,
-        },
-        Value::String(s) => match s.trim().to_ascii_lowercase().as_str() {
-            "yes" | "on" | "true" | "1" | "y" | "t" => Some(true),
-            "no" | "off" | "false" | "0" | "n" | "f" | "" => Some(false),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

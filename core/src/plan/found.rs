@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::arg::Arg;
+use crate::arg::{Arg, truth};
 
 /// `with_first_found`, or `lookup('first_found', …)`: the first of some names for which the controller has a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ fn add(term: &Value, names: &mut Vec<String>, skip: &mut bool) {
         Value::String(name) => names.push(name.clone()),
         Value::Array(items) => items.iter().for_each(|item| add(item, names, skip)),
         Value::Object(map) => {
-            *skip |= map.get("skip").is_some_and(truth) || map.get("errors") == Some(&"ignore".into());
+            *skip |= map.get("skip").and_then(truth) == Some(true) || map.get("errors") == Some(&"ignore".into());
             let files = listed(map.get("files"), &[',', ';']);
             let paths = listed(map.get("paths"), &[',', ':', ';']);
             for path in &paths {
@@ -43,14 +43,6 @@ fn add(term: &Value, names: &mut Vec<String>, skip: &mut bool) {
             }
         }
         _ => {}
-    }
-}
-
-fn truth(value: &Value) -> bool {
-    match value {
-        Value::Bool(on) => *on,
-        Value::String(word) => matches!(word.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "1"),
-        _ => false,
     }
 }
 

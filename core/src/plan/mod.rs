@@ -390,4 +390,11 @@ impl Plan {
     pub fn task(&self, id: TaskId) -> Option<&Task> {
         self.tasks.get(id.0 as usize)
     }
+
+    /// The parts of blocks that a task stands in, innermost first.
+    pub fn places(&self, task: &Task) -> impl Iterator<Item = Place> {
+        // A plan comes over the wire: blocks that stand in each other end all the same.
+        let out = |place: &Place| self.blocks.get(place.block.0 as usize).and_then(|block| block.within);
+        std::iter::successors(task.place, out).take(self.blocks.len())
+    }
 }

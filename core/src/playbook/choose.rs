@@ -101,7 +101,10 @@ impl Loader<'_> {
                 Segment::Text(text) => out.push_str(text),
                 Segment::Expr(expr) => {
                     let part = self.value_in(expr, here, own, depth);
-                    out.push_str(part.as_deref().unwrap_or("\u{1}"));
+                    match part {
+                        Some(part) => out.push_str(&part),
+                        None => out.push(ANY),
+                    };
                 }
             }
         }

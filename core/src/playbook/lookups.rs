@@ -98,7 +98,7 @@ impl Loader<'_> {
                 self.push(problem.help("use variables of the role or the task only, and no other wildcard than `*`"));
                 continue;
             };
-            let wild = pattern.replace('*', "\u{1}");
+            let wild = pattern.replace('*', &ANY.to_string());
             // As Ansible does: the first place that has any.
             let places = here.search.iter().flat_map(|base| [base.join("files"), base.clone()]);
             let found = places.map(|p| self.matching(&p, &wild, FileKind::File)).find(|found| !found.is_empty());

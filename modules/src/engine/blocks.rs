@@ -17,21 +17,10 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     pub(crate) fn new(plan: &Plan, tasks: &[&Task]) -> Blocks {
-        let chain = |task: &Task| {
-            let mut chain = Vec::new();
-            let mut at = task.place;
-            while let Some(place) = at
-                && chain.len() <= plan.blocks.len()
-            {
-                chain.push(place);
-                at = plan.blocks.get(place.block.0 as usize).and_then(|block| block.within);
-            }
-            chain
-        };
         let placed = tasks.iter().filter(|task| task.place.is_some());
         let number = |at: usize| BlockId(u32::try_from(at).unwrap_or(u32::MAX));
         let ends = plan.blocks.iter().enumerate().filter_map(|(at, b)| Some((b.transaction.as_ref()?.end, number(at))));
-        Blocks { chains: gather(placed.map(|task| (task.id, chain(task)))), ends: gather(ends) }
+        Blocks { chains: gather(placed.map(|task| (task.id, plan.places(task).collect()))), ends: gather(ends) }
     }
 
     /// The blocks that a task stands in, innermost first.

@@ -30,24 +30,29 @@ impl Notified {
                 Outcome::Changed | Outcome::WouldChange => {
                     self.certain.insert(topic.clone());
                 }
-                Outcome::MayChange { because } => {
-                    let known = self.perhaps.remove(topic).unwrap_or_default();
-                    self.perhaps.insert(topic.clone(), known.and(because.clone()));
-                }
+                Outcome::MayChange { because } => self.doubt(topic.clone(), because.clone()),
                 _ => {}
             }
         }
     }
-}
 
-impl Notified {
+    fn doubt(&mut self, topic: String, because: Because) {
+        let known = self.perhaps.remove(&topic).unwrap_or_default();
+        self.perhaps.insert(topic, known.and(because));
+    }
+
     /// Takes in what was held back.
     pub(crate) fn add(&mut self, more: Notified) {
         self.certain.extend(more.certain);
-        for (topic, because) in more.perhaps {
-            let known = self.perhaps.remove(&topic).unwrap_or_default();
-            self.perhaps.insert(topic, known.and(because));
+        more.perhaps.into_iter().for_each(|(topic, because)| self.doubt(topic, because));
+    }
+
+    fn due(&self, topics: &[String]) -> Due {
+        if topics.iter().any(|t| self.certain.contains(t)) {
+            return Due::Yes;
         }
+        let because = topics.iter().filter_map(|t| self.perhaps.get(t)).cloned().reduce(Because::and);
+        because.map_or(Due::No, Due::Perhaps)
     }
 }
 
@@ -56,16 +61,6 @@ enum Due {
     No,
     Yes,
     Perhaps(Because),
-}
-
-impl Notified {
-    fn due(&self, topics: &[String]) -> Due {
-        if topics.iter().any(|t| self.certain.contains(t)) {
-            return Due::Yes;
-        }
-        let because = topics.iter().filter_map(|t| self.perhaps.get(t)).cloned().reduce(Because::and);
-        because.map_or(Due::No, Due::Perhaps)
-    }
 }
 
 /// The handlers of a play that have begun, and how each of their turns ended: one turn for every flush that found it owed.

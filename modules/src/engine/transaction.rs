@@ -41,16 +41,8 @@ pub(crate) struct Pending {
 
 /// The task that ends the transaction in which this one stands.
 fn end_of(plan: &Plan, task: &Task) -> Option<TaskId> {
-    let mut at = task.place;
-    for _ in 0..=plan.blocks.len() {
-        let place = at?;
-        let block = plan.blocks.get(place.block.0 as usize)?;
-        match &block.transaction {
-            Some(transaction) if place.section == Section::Body => return Some(transaction.end),
-            _ => at = block.within,
-        }
-    }
-    None
+    let mut bodies = plan.places(task).filter(|place| place.section == Section::Body);
+    bodies.find_map(|place| Some(plan.blocks.get(place.block.0 as usize)?.transaction.as_ref()?.end))
 }
 
 fn open<'r>(run: &'r Run<'_>) -> MutexGuard<'r, BTreeMap<TaskId, Pending>> {

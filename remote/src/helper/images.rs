@@ -8,7 +8,7 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use lzma_rust2::XzReader;
-use sha2::{Digest, Sha256};
+use rectify_core::digest::sha256;
 use tokio_util::bytes::Bytes;
 
 use crate::HelperProblem;
@@ -65,7 +65,7 @@ impl Images {
 
 impl Image {
     fn new(raw: Vec<u8>) -> Self {
-        let sha256 = hash(&raw);
+        let sha256 = sha256(&raw);
         Self { sha256, size: raw.len(), xz: None, raw: OnceLock::from(Ok(raw.into())), gzip: OnceLock::new() }
     }
 
@@ -89,7 +89,7 @@ impl Image {
             let packed = self.xz.as_deref().unwrap_or_default();
             let mut raw = Vec::with_capacity(self.size);
             XzReader::new(packed, false).read_to_end(&mut raw).map_err(|e| e.to_string())?;
-            if hash(&raw) == self.sha256 { Ok(raw.into()) } else { Err("its hash is another one".to_owned()) }
+            if sha256(&raw) == self.sha256 { Ok(raw.into()) } else { Err("its hash is another one".to_owned()) }
         };
         let raw = self.raw.get_or_init(unpack).as_ref();
         raw.cloned().map_err(|why| HelperProblem::Start {
@@ -115,10 +115,6 @@ impl Image {
         };
         Ok(self.gzip.get_or_init(pack).clone())
     }
-}
-
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
