@@ -23,6 +23,7 @@ pub mod playbook;
 pub mod rollout;
 pub mod small;
 pub mod template;
+pub mod text;
 #[cfg(feature = "controller")]
 pub mod vault;
 pub mod wire;

@@ -89,10 +89,12 @@ CREATE TABLE transitions (
     property TEXT,
     setting TEXT,
     cause TEXT,
-    difference TEXT                     -- JSON
+    difference TEXT,                    -- JSON
+    told BIGINT                         -- when it was decided whom to tell of it; NULL: not yet
 );
 CREATE INDEX transitions_host ON transitions (host, at);
 CREATE INDEX transitions_at ON transitions (at);
+CREATE INDEX transitions_untold ON transitions (at) WHERE told IS NULL;
 
 -- Where hosts stood with settings in the last run that knew.
 CREATE TABLE stances (

@@ -23,7 +23,7 @@ CREATE TABLE rounds (
 CREATE INDEX rounds_schedule ON rounds (schedule, due);
 CREATE INDEX rounds_state ON rounds (state);
 
--- Who works on what: "round:ID", "host:NAME", "outbox".
+-- Who works on what: "round:ID", "host:NAME".
 CREATE TABLE leases (
     what TEXT PRIMARY KEY,
     holder TEXT NOT NULL,
@@ -50,20 +50,36 @@ CREATE TABLE holds (
     reason TEXT NOT NULL
 );
 
--- What is to be told, until it was.
+-- When something was last done that is done now and then: "told".
+CREATE TABLE marks (
+    what TEXT PRIMARY KEY,
+    at BIGINT NOT NULL
+);
+
+-- Hosts of which nothing is told, until they were quiet for long enough.
+CREATE TABLE flapping (
+    host BIGINT PRIMARY KEY,
+    since BIGINT NOT NULL,
+    last BIGINT NOT NULL                -- when it last changed
+);
+
+-- What is to be told, until it was. Who delivers one counts `tries` up and puts `next_try` off: others then leave it alone, and take it up
+-- where he does not come back.
 CREATE TABLE outbox (
-    id TEXT PRIMARY KEY,
+    id TEXT PRIMARY KEY,                -- made of the address and of what it tells
     at BIGINT NOT NULL,
-    recipient TEXT NOT NULL,            -- the owner's name, or "operators"
+    recipient TEXT NOT NULL,            -- the owners' names, or "operators"
     channel TEXT NOT NULL,              -- mailto:…, https:…, stdout:
     subject TEXT NOT NULL,
-    body TEXT NOT NULL,                 -- JSON: text, and the facts that a hook gets
+    body TEXT NOT NULL,                 -- JSON: the whole message
     tries BIGINT NOT NULL DEFAULT 0,
     next_try BIGINT NOT NULL,
     delivered BIGINT,
-    trouble TEXT
+    dead BIGINT,                        -- when it was given up
+    trouble TEXT                        -- why the last attempt failed
 );
-CREATE INDEX outbox_open ON outbox (delivered, next_try);
+CREATE INDEX outbox_open ON outbox (next_try) WHERE delivered IS NULL AND dead IS NULL;
+CREATE INDEX outbox_at ON outbox (at);
 
 -- Who did what on the page.
 CREATE TABLE actions (

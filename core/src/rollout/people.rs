@@ -19,6 +19,17 @@ pub enum Contact {
 }
 
 impl Contact {
+    /// Reads an address: a mail address, with or without `mailto:`, or the URL of a web hook: `https:`, or `http:` on this machine.
+    pub fn parse(text: &str) -> Option<Contact> {
+        let text = text.trim();
+        if text.starts_with("https://") || text.starts_with("http://127.0.0.1") || text.starts_with("http://localhost")
+        {
+            return Some(Contact::Hook(text.to_owned()));
+        }
+        let address = text.strip_prefix("mailto:").unwrap_or(text);
+        email_address::EmailAddress::is_valid(address).then(|| Contact::Mail(address.to_owned()))
+    }
+
     /// The address as a URI: `mailto:…`, or the hook's own.
     pub fn uri(&self) -> String {
         match self {
@@ -81,7 +92,7 @@ fn person(name: &str, value: &Value, at: Span, found: &mut Diagnostics) -> Perso
     };
     let mut contacts = Vec::new();
     for text in texts {
-        match text.as_str().and_then(contact) {
+        match text.as_str().and_then(Contact::parse) {
             Some(contact) => contacts.push(contact),
             None => {
                 let problem = Diagnostic::error("contact", format!("{text} is no address (contact `{name}`)"));
@@ -90,13 +101,4 @@ fn person(name: &str, value: &Value, at: Span, found: &mut Diagnostics) -> Perso
         }
     }
     Person { name: name.to_owned(), contacts, at }
-}
-
-fn contact(text: &str) -> Option<Contact> {
-    let text = text.trim();
-    if text.starts_with("https://") || text.starts_with("http://127.0.0.1") || text.starts_with("http://localhost") {
-        return Some(Contact::Hook(text.to_owned()));
-    }
-    let address = text.strip_prefix("mailto:").unwrap_or(text);
-    email_address::EmailAddress::is_valid(address).then(|| Contact::Mail(address.to_owned()))
 }

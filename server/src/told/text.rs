@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+pub use rectify_core::text::is_harmful;
+
 /// Longer lines are cut: no host fills the screen.
 const LONGEST: usize = 2_000;
 
@@ -24,12 +26,6 @@ pub fn line(text: &str) -> String {
         }
     }
     out
-}
-
-/// Characters that move the cursor, change colours, or make text read otherwise than it is.
-pub fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// `1 host`, `3 hosts`.
