@@ -3,7 +3,7 @@
 CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     began BIGINT NOT NULL,
-    ended BIGINT,                       -- NULL: it runs, or broke off
+    ended BIGINT,                       -- NULL: it runs, or broke off and was not taken in yet
     mode TEXT NOT NULL,                 -- check, apply
     cause TEXT NOT NULL,                -- operator, schedule, page
     author TEXT NOT NULL,               -- the account, or the schedule's name
@@ -12,10 +12,22 @@ CREATE TABLE runs (
     playbooks TEXT NOT NULL,            -- JSON: a list of texts
     version TEXT NOT NULL,
     hosts BIGINT NOT NULL,
-    exit_code BIGINT,
+    exit_code BIGINT,                   -- NULL although it ended: it broke off
     interrupted BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_began ON runs (began);
+
+-- The settings whose tasks a run had, and what came of them.
+CREATE TABLE run_settings (
+    run TEXT NOT NULL,
+    setting TEXT NOT NULL,
+    hosts BIGINT NOT NULL,              -- that had a task of it and came to their end
+    changed BIGINT NOT NULL,            -- hosts on which it changed something
+    would BIGINT NOT NULL,              -- hosts on which it would change, or may change
+    failed BIGINT NOT NULL,             -- hosts on which it failed
+    PRIMARY KEY (run, setting)
+);
+CREATE INDEX run_settings_setting ON run_settings (setting);
 
 CREATE TABLE hosts (
     id BIGINT PRIMARY KEY,

@@ -155,12 +155,7 @@ impl RunState {
     pub fn exit_code(&self) -> u8 {
         let mut code = 0;
         for host in self.hosts.values() {
-            code = code.max(match &host.phase {
-                HostPhase::Unreachable(_) => 4,
-                _ if host.failures() > 0 => 3,
-                _ if host.pending() => 2,
-                _ => 0,
-            });
+            code = code.max(host.exit_code());
         }
         if self.interrupted { code.max(3) } else { code }
     }
@@ -194,6 +189,16 @@ impl HostState {
     pub fn failures(&self) -> u64 {
         let failed = self.counts.get(Status::Failed) + self.counts.get(Status::NotConverged);
         failed.saturating_sub(self.ignored)
+    }
+
+    /// What the host contributes to the exit code of the run: see [`RunState::exit_code`].
+    pub fn exit_code(&self) -> u8 {
+        match &self.phase {
+            HostPhase::Unreachable(_) => 4,
+            _ if self.failures() > 0 => 3,
+            _ if self.pending() => 2,
+            _ => 0,
+        }
     }
 
     fn pending(&self) -> bool {

@@ -3,25 +3,42 @@
 //! ```text
 //! RunEvent ─► Recorder ─► FOLDER/runs/RUN/{head.json, events.jsonl.gz}     the record itself
 //!                                │
-//!                                └─► Store::take_in ─► database            the index: can be made again from the folders
+//!                                └─► Store::catch_up ─► database           the index: can be made again from the folders
 //! ```
 //!
 //! The database is SQLite or PostgreSQL by the same statements: `$1` placeholders, `BIGINT`, `TEXT` and `DOUBLE PRECISION` columns, several rows by
 //! [`values`], and every writer begins with [`Store::write`].
 
 mod error;
+mod events;
+#[cfg(test)]
+mod folder_tests;
 mod head;
+mod index;
+#[cfg(test)]
+mod index_tests;
+mod looks;
 mod migrate;
 mod open;
 #[cfg(test)]
 mod open_tests;
+mod prune;
+mod query;
+mod recorder;
+mod run_folder;
 mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use error::StoreError;
+pub use events::{Ending, Events};
 pub use head::{Cause, Head, HeadHost};
+pub use index::Caught;
 pub use open::{Kind, Store};
+pub use prune::Pruned;
+pub use query::{OfHost, RunFilter, RunRow};
+pub use recorder::Recorder;
+pub use run_folder::{RunFolder, is_run_id};
 pub use settings::{RecordSettings, StoreUrl};
 
 /// The placeholders of `rows` rows with `columns` columns, for `VALUES`: `($1,$2),($3,$4)`.

@@ -97,3 +97,108 @@ fn cluster() -> &'static Cluster {
         Cluster { folder, _end: keeper.stdin.take().unwrap(), _keeper: keeper }
     })
 }
+
+/// Runs as they are recorded.
+pub(crate) mod run {
+    use rectify_core::{
+        event::{Diff, Event, Failure, HostEvent, Outcome, PropertyChange, RunEvent, TaskInfo, TaskReport},
+        plan::{Mode, Origin, Rollout, RolloutMode, RolloutOn, TaskId},
+    };
+
+    use crate::store::{Cause, Head, HeadHost};
+
+    /// When a run begins, by its id: its number in hours after a day in 2027.
+    pub(crate) fn began(id: &str) -> i64 {
+        let digits: String =
+            id.chars().rev().take_while(char::is_ascii_digit).collect::<Vec<_>>().into_iter().rev().collect();
+        1_800_000_000_000_000 + digits.parse::<i64>().unwrap() * 3_600_000_000
+    }
+
+    /// The head of a run on these hosts.
+    pub(crate) fn head(id: &str, hosts: &[&str]) -> Head {
+        let group =
+            |name: &&str| HeadHost { name: (*name).into(), owners: vec!["alpha".into()], groups: vec!["web".into()] };
+        Head {
+            run: id.into(),
+            began: began(id),
+            mode: Mode::Check,
+            cause: Cause::Operator,
+            author: "root".into(),
+            schedule: None,
+            server: Head::this_server(),
+            playbooks: vec!["site.yml".into()],
+            version: "0.1.0".into(),
+            inventory: " -i hosts".into(),
+            hosts: hosts.iter().map(group).collect(),
+        }
+    }
+
+    /// The events of a run: per host the outcomes of its tasks, or why it was not reached.
+    pub(crate) fn events(head: &Head, hosts: &[Result<Vec<Outcome>, &str>]) -> Vec<Event> {
+        let names: Vec<String> = head.hosts.iter().map(|host| host.name.clone()).collect();
+        let mut out = vec![RunEvent::Started {
+            run: head.run.clone(),
+            mode: head.mode,
+            playbooks: head.playbooks.clone(),
+            hosts: names.clone(),
+            version: head.version.clone(),
+        }];
+        for (host, went) in names.iter().zip(hosts) {
+            out.push(RunEvent::Connecting { host: host.clone() });
+            match went {
+                Err(why) => out.push(RunEvent::Unreachable { host: host.clone(), failure: Failure::new(*why) }),
+                Ok(outcomes) => on_host(host, outcomes, &mut out),
+            }
+        }
+        out.push(RunEvent::Finished);
+        (0..)
+            .zip(out)
+            .map(|(seq, what)| Event { seq, at: head.began + i64::try_from(seq).unwrap() * 1000, what })
+            .collect()
+    }
+
+    fn on_host(host: &str, outcomes: &[Outcome], out: &mut Vec<RunEvent>) {
+        let task = |n: usize| TaskInfo {
+            id: TaskId(u32::try_from(n).unwrap()),
+            name: format!("task {n}"),
+            module: "file".into(),
+            role: None,
+            play: "site".into(),
+            origin: Origin { file: "site.yml".into(), line: 10 + u32::try_from(n).unwrap(), column: 3 },
+            handler: false,
+            rollout: (n == 0).then(|| Rollout {
+                setting: "banner".into(),
+                on: RolloutOn::Enforce,
+                mode: RolloutMode::Enforce,
+                why: "mandatory".into(),
+            }),
+        };
+        out.push(RunEvent::Connected { host: host.into(), tasks: (0..outcomes.len()).map(task).collect() });
+        for (n, outcome) in outcomes.iter().enumerate() {
+            let TaskInfo { id, name, .. } = task(n);
+            let mut report = TaskReport::of(outcome.clone());
+            report.subject = format!("/etc/{n}");
+            if matches!(outcome, Outcome::WouldChange | Outcome::Changed) {
+                let diff = Diff::Value { before: Some("0644".into()), after: Some("0600".into()) };
+                report.changes.push(PropertyChange { property: "mode".into(), diff });
+            }
+            for what in [
+                HostEvent::TaskStarted { task: id, name },
+                HostEvent::TaskFinished { task: id, report: Box::new(report) },
+            ] {
+                out.push(RunEvent::Host { host: host.into(), what });
+            }
+        }
+        out.push(RunEvent::HostFinished { host: host.into() });
+    }
+
+    /// A check of so many hosts with so many tasks, every third of which would change something.
+    pub(crate) fn check(id: &str, hosts: usize, tasks: usize) -> (Head, Vec<Event>) {
+        let names: Vec<String> = (0..hosts).map(|n| format!("web{n}")).collect();
+        let head = head(id, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        let outcome = |n: usize| if n.is_multiple_of(3) { Outcome::WouldChange } else { Outcome::Unchanged };
+        let all: Vec<_> = (0..hosts).map(|_| Ok((0..tasks).map(outcome).collect())).collect();
+        let events = events(&head, &all);
+        (head, events)
+    }
+}
