@@ -8,6 +8,8 @@ pub mod arg;
 pub mod compile;
 pub mod diag;
 pub mod digest;
+#[cfg(feature = "controller")]
+pub mod drift;
 pub mod event;
 #[cfg(feature = "controller")]
 pub mod graph;
