@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rectify_server::channels::{HookSettings, MailSettings};
 use serde::Deserialize;
 
-use crate::exit::Expected;
+use crate::{exit::Expected, record::RecordConfig};
 
 /// The file's name, looked for in the current folder.
 const NAME: &str = "rectify.toml";
@@ -31,6 +31,9 @@ pub(crate) struct Config {
     /// The file that describes the settings, instead of `rollouts.yml` beside the playbook.
     #[serde(default)]
     pub(crate) rollouts: Option<PathBuf>,
+    /// Where runs are recorded.
+    #[serde(default)]
+    pub(crate) record: RecordConfig,
     /// The mail server, for announcements and notices.
     #[serde(default)]
     pub(crate) mail: Option<MailSettings>,

@@ -10,6 +10,7 @@ mod files;
 mod helpers;
 mod hidden;
 mod project;
+mod record;
 mod rollouts;
 mod run;
 mod theme;

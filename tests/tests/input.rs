@@ -34,7 +34,13 @@ impl Desk {
     /// Exit code and both streams of a check.
     fn check(&self, args: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(binary().unwrap());
-        command.arg("check").args(args).current_dir(self.path()).env("HOME", self.path()).env("TERM", "dumb");
+        command
+            .arg("check")
+            .args(args)
+            .current_dir(self.path())
+            .env("HOME", self.path())
+            .env("TERM", "dumb")
+            .env("RECTIFY_RECORD", self.path().join("record"));
         let output = command.output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8_lossy(&text).into_owned())

@@ -171,7 +171,7 @@ fn last_moment(day: Date, zone: &TimeZone) -> Result<Timestamp, Expected> {
 }
 
 /// The account that this runs as, for the journal: who logged in, where `sudo` says so.
-fn account() -> String {
+pub(crate) fn account() -> String {
     let named = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok());
     named.filter(|n| !n.is_empty()).unwrap_or_else(|| "unknown".into())
 }

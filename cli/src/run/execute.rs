@@ -1,7 +1,7 @@
 //! A run over compiled plans, shown as it goes.
 
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write as _},
     num::NonZeroUsize,
     sync::{Arc, Mutex},
 };
@@ -15,15 +15,17 @@ use rectify_core::{
     rollout::Gather,
 };
 use rectify_remote::run::{BlobSource, Order};
+use rectify_server::store::Recorder;
 
 use super::{
     reach::Reach,
     stream::{Job, Prepared, Stream},
 };
 use crate::{
-    display::{Display, Options, Painter, Screen},
+    display::{Display, Options, Painter, Screen, text::line},
     files::Disk,
     project::Project,
+    record::{Keep, chain, index},
 };
 
 /// The terminal behind stderr, to paint on. One that cannot move its cursor is none. Where stdout `waits` for the end of the
@@ -44,6 +46,8 @@ pub(crate) struct Execution {
     pub(crate) names: Vec<String>,
     /// How it is shown.
     pub(crate) display: Options,
+    /// How it is recorded, if it is.
+    pub(crate) keep: Option<Keep>,
 }
 
 impl Execution {
@@ -63,8 +67,20 @@ impl Execution {
         let jobs = compiled.into_iter().map(|compiled| job(shared, compiled)).collect();
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let gather = runtime.block_on(async {
+        let recorder = self.keep.as_ref().map(|keep| {
+            let head = keep.head(&run, self.mode, &self.names, &hosts, &shared.0.inventory);
+            Recorder::begin(&keep.settings.folder, &head)
+        });
+        let (gather, ended) = runtime.block_on(async {
             let mut stream = Stream::new(&mut display, keyring);
+            let unrecorded = match recorder {
+                Some(Ok(recorder)) => {
+                    stream.record(recorder);
+                    None
+                }
+                Some(Err(e)) => Some(format!("this run is not recorded: {}", chain(&e))),
+                None => None,
+            };
             stream.put(RunEvent::Started {
                 run,
                 mode: self.mode,
@@ -72,12 +88,22 @@ impl Execution {
                 hosts,
                 version: env!("CARGO_PKG_VERSION").into(),
             })?;
+            if let Some(message) = unrecorded {
+                stream.put(RunEvent::Warning { host: None, message })?;
+            }
             stream.run(jobs, self.forks).await?;
             stream.put(RunEvent::Finished)?;
-            anyhow::Ok(stream.gather)
+            let ended = stream.end_record();
+            anyhow::Ok((stream.gather, ended))
         })?;
-        runtime.shutdown_background();
+        // The report first: nobody waits for a database.
         let (state, written) = display.finish();
+        if let Some(keep) = &self.keep {
+            let mut said: Vec<String> = ended.err().iter().map(|e| chain(e)).collect();
+            said.extend(runtime.block_on(index(&keep.settings)));
+            said.iter().for_each(|what| drop(writeln!(stderr, "warning: {}", line(what))));
+        }
+        runtime.shutdown_background();
         written.context("writing the output")?;
         Ok((state, gather))
     }

@@ -17,6 +17,7 @@ use rectify_core::{
 pub(crate) use ask::passwords;
 pub(crate) use execute::{Execution, screen};
 pub(crate) use reach::{Passwords, Reach};
+pub(crate) use stream::now;
 
 use crate::{
     args::{Common, Connection, Run, Tasks, again},
@@ -27,6 +28,7 @@ use crate::{
     },
     exit::{self, Expected},
     project::Project,
+    record::Keep,
     rollouts::{self, Desk, Printed, Standing},
     theme::{Meaning, Theme},
 };
@@ -92,8 +94,9 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         stdout: out_theme,
         stderr: err_theme,
     };
+    let keep = keep(&config, args, desk.as_ref())?;
     let names = playbooks.iter().map(|p| p.display().to_string()).collect();
-    let run = Execution { mode, forks: args.connection.forks, names, display };
+    let run = Execution { mode, forks: args.connection.forks, names, display, keep };
     let shared = Arc::new((project, reach));
     let (state, gather) = run.execute(&shared, compiled)?;
     // A part of the tasks shows a part of what a setting changes.
@@ -105,6 +108,20 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         exit::OK if finds => exit::PENDING,
         code => code,
     })
+}
+
+/// How the run is recorded. One that supposes another day says nothing of how hosts are, and leaves no record.
+///
+/// # Errors
+/// If stderr cannot be written.
+fn keep(config: &Config, args: &Run, desk: Option<&Desk>) -> std::io::Result<Option<Keep>> {
+    if desk.is_some_and(|desk| desk.assume != Assume::default()) {
+        return Ok(None);
+    }
+    match Keep::typed(config, args.hosts.chosen()) {
+        Ok(keep) => Ok(Some(keep)),
+        Err(why) => writeln!(std::io::stderr(), "warning: {why}").map(|()| None),
+    }
 }
 
 /// What the tasks of settings say on each host, those included that this run leaves out.

@@ -17,13 +17,14 @@ use rectify_remote::{
     helper::Start,
     run::{NOT_BEGUN, Order, Stop, Way, run_host},
 };
+use rectify_server::store::{Recorder, StoreError};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::display::Display;
+use crate::{display::Display, record::chain};
 
 /// How often the display may show how things are.
 const TICK: Duration = Duration::from_millis(100);
@@ -55,13 +56,15 @@ pub(crate) struct Stream<'d, 'w> {
     next: u64,
     /// Hosts that are not listened to any more, by their places in the list of jobs.
     expelled: HashSet<usize>,
+    /// Writes the run down, as long as that works.
+    recorder: Option<Recorder>,
     /// What the run saw of settings.
     pub(crate) gather: Gather,
 }
 
 impl<'d, 'w> Stream<'d, 'w> {
     pub(crate) fn new(display: &'d mut Display<'w>, keyring: Arc<Keyring>) -> Self {
-        Stream { display, keyring, next: 0, expelled: HashSet::new(), gather: Gather::default() }
+        Stream { display, keyring, next: 0, expelled: HashSet::new(), recorder: None, gather: Gather::default() }
     }
 
     /// Puts an event behind the ones before.
@@ -73,7 +76,36 @@ impl<'d, 'w> Stream<'d, 'w> {
         self.display.take(&event)?;
         self.gather.take(&event);
         self.next += 1;
-        Ok(())
+        let recorded = self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.take(&event));
+        self.lose_record(recorded)
+    }
+
+    /// Has every event written down from here on.
+    pub(crate) fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Ends the record.
+    ///
+    /// # Errors
+    /// A disk that is full or gone.
+    pub(crate) fn end_record(&mut self) -> Result<(), StoreError> {
+        self.recorder.take().map_or(Ok(()), |recorder| recorder.finish().map(drop))
+    }
+
+    /// A record that cannot be written is told of, and stops nothing.
+    fn lose_record(&mut self, written: Result<(), StoreError>) -> Result<(), IllegalTransition> {
+        let Err(error) = written else { return Ok(()) };
+        self.recorder = None;
+        let message = format!("the rest of this run is not recorded: {}", chain(&error));
+        self.put(RunEvent::Warning { host: None, message })
+    }
+
+    /// Shows how things are, and sees to it that what was said is on the disk.
+    fn tick(&mut self) -> Result<(), IllegalTransition> {
+        self.display.tick(now());
+        let written = self.recorder.as_mut().map_or(Ok(()), Recorder::tick);
+        self.lose_record(written)
     }
 
     /// What this program itself says of a host, without secrets; the helper's events come masked.
@@ -124,7 +156,7 @@ impl<'d, 'w> Stream<'d, 'w> {
             tokio::select! {
                 // In this order, or a fleet with much to say would keep the keyboard and the clock waiting.
                 biased;
-                _ = ticks.tick() => self.display.tick(now()),
+                _ = ticks.tick() => self.tick()?,
                 Some(()) = async { tokio::select! { key = pressed.recv() => key, end = ended.recv() => end } } => {
                     let kill = *stop.borrow() >= Stop::Schedule;
                     cancel.cancel();
@@ -164,7 +196,7 @@ impl<'d, 'w> Stream<'d, 'w> {
 }
 
 /// Microseconds since 1970.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

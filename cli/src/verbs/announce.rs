@@ -171,8 +171,13 @@ fn look(args: &Args, common: &Common, office: Office, wanted: &Wanted) -> anyhow
         stdout: theme,
         stderr: crate::theme(common, false),
     };
-    let run =
-        Execution { mode: Mode::Check, forks: args.connection.forks, names: vec!["rectify announce".into()], display };
+    let run = Execution {
+        mode: Mode::Check,
+        forks: args.connection.forks,
+        names: vec!["rectify announce".into()],
+        display,
+        keep: None,
+    };
     let shared = Arc::new((project, reach));
     let (_, gather) = run.execute(&shared, compiled)?;
     let lost = gather.unreachable();

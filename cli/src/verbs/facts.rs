@@ -69,7 +69,13 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         stdout: out_theme,
         stderr: err_theme,
     };
-    let run = Execution { mode: Mode::Check, forks: args.connection.forks, names: vec![PLAYBOOK.into()], display };
+    let run = Execution {
+        mode: Mode::Check,
+        forks: args.connection.forks,
+        names: vec![PLAYBOOK.into()],
+        display,
+        keep: None,
+    };
     let (state, _) = run.execute(&Arc::new((project, reach)), compiled)?;
     let facts = facts(&state);
     let text = match (args.json, args.yaml) {

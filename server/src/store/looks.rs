@@ -113,6 +113,7 @@ fn lighten(what: &mut RunEvent) {
     } = what
     {
         report.changes.clear();
+        report.kept = None;
         report.messages.clear();
         report.result = None;
     }

@@ -91,6 +91,7 @@ impl Controller {
             .env("USER", "root")
             .env("LANG", "C.UTF-8")
             .env("TERM", "dumb")
+            .env("RECTIFY_RECORD", self.home.join("record"))
             .current_dir(&self.home);
         command
     }

@@ -58,6 +58,7 @@ impl Folder {
         let mut command = Command::new(binary().unwrap());
         command.args(args).env_clear().current_dir(self.path()).stdin(Stdio::null());
         command.env("HOME", self.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("RECTIFY_RECORD", self.path().join("record"));
         command
     }
 
@@ -69,7 +70,7 @@ impl Folder {
     pub(crate) fn on_a_terminal(&self, args: &[&str], answers: &[(&str, &str)]) -> String {
         let mut script = Command::new("script");
         script.env_clear().current_dir(self.path()).env("HOME", self.path()).env("TERM", "dumb");
-        script.env("PAGER", "cat").env("EDITOR", self.at("editor"));
+        script.env("PAGER", "cat").env("EDITOR", self.at("editor")).env("RECTIFY_RECORD", self.at("record"));
         script.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         let program = binary().unwrap().to_string_lossy().into_owned();
         on_a_terminal(script, &quoted(&[&[program.as_str()], args].concat()), answers)

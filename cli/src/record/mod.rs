@@ -1,0 +1,121 @@
+//! The record of runs: where it is, and how what the command line runs gets into it.
+
+use std::path::PathBuf;
+
+use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners};
+use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Store, StoreUrl};
+use serde::Deserialize;
+
+use crate::config::Config;
+
+/// `[record]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordConfig {
+    /// The folder of the runs, instead of the usual one; `RECTIFY_RECORD` goes before it.
+    pub(crate) folder: Option<PathBuf>,
+    /// The database of the index, `postgres://USER@HOST/DATABASE` or `sqlite:PATH`, instead of `index.db` in the folder.
+    pub(crate) store: Option<StoreUrl>,
+}
+
+/// Where the record is: `RECTIFY_RECORD`, or what rectify.toml says, or where such things usually are.
+///
+/// # Errors
+/// An account without a home, in words.
+pub(crate) fn settings(config: &Config) -> Result<RecordSettings, String> {
+    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let configured = || config.record.folder.clone();
+    let folder = named("RECTIFY_RECORD").or_else(configured).or_else(|| {
+        if rustix::process::geteuid().is_root() {
+            return Some("/var/lib/rectify".into());
+        }
+        // What is no absolute path is to be ignored: XDG Base Directory Specification.
+        let state = named("XDG_STATE_HOME").filter(|path| path.is_absolute());
+        state.or_else(|| named("HOME").map(|home| home.join(".local/state"))).map(|state| state.join("rectify"))
+    });
+    match folder {
+        Some(folder) => Ok(RecordSettings { folder, store: config.record.store.clone() }),
+        None => Err("there is no place for the record of runs: set RECTIFY_RECORD, or `folder` in [record]".into()),
+    }
+}
+
+/// How a run is recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Keep {
+    /// Where.
+    pub(crate) settings: RecordSettings,
+    /// Why it begins.
+    pub(crate) cause: Cause,
+    /// The account, or the schedule's name.
+    pub(crate) author: String,
+    /// The schedule that it belongs to.
+    pub(crate) schedule: Option<String>,
+    /// The words that chose the inventory: ` -i hosts.ini`.
+    pub(crate) inventory: String,
+}
+
+impl Keep {
+    /// A run that somebody typed.
+    ///
+    /// # Errors
+    /// There is no place for a record, in words.
+    pub(crate) fn typed(config: &Config, inventory: String) -> Result<Self, String> {
+        let author = crate::rollouts::account();
+        Ok(Keep { settings: settings(config)?, cause: Cause::Operator, author, schedule: None, inventory })
+    }
+
+    /// What is known of the run when it begins.
+    pub(crate) fn head(&self, run: &str, mode: Mode, playbooks: &[String], hosts: &[String], from: &Inventory) -> Head {
+        let host = |name: &String| HeadHost {
+            name: name.clone(),
+            owners: owners(from, name).into_iter().map(|(owner, _)| owner).collect(),
+            groups: from.group_names(name).into_iter().filter(|g| *g != "ungrouped").map(str::to_owned).collect(),
+        };
+        Head {
+            run: run.to_owned(),
+            began: crate::run::now(),
+            mode,
+            cause: self.cause,
+            author: self.author.clone(),
+            schedule: self.schedule.clone(),
+            server: Head::this_server(),
+            playbooks: playbooks.to_vec(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            inventory: self.inventory.clone(),
+            hosts: hosts.iter().map(host).collect(),
+        }
+    }
+}
+
+/// Takes into the index what it lacks, and says what did not work, a line each: no run fails for it.
+pub(crate) async fn index(settings: &RecordSettings) -> Vec<String> {
+    let later = |why: &dyn std::error::Error| {
+        vec![format!("the run is recorded, but not in the index yet (a later run does that): {}", chain(why))]
+    };
+    let store = match Store::open(settings).await {
+        Ok(store) => store,
+        Err(e) => return later(&e),
+    };
+    let caught = store.catch_up().await;
+    store.close().await;
+    match caught {
+        Ok(caught) => troubles(&caught.trouble),
+        Err(e) => later(&e),
+    }
+}
+
+/// What is said of runs that could not be taken into the index.
+pub(crate) fn troubles(trouble: &[(String, String)]) -> Vec<String> {
+    trouble.iter().map(|(run, why)| format!("run {run} cannot be taken into the index: {why}")).collect()
+}
+
+/// An error and what is behind it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
