@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::post::{Mail, read};
 use crate::world::{PLAYBOOK, World};
+use rectify_tests::mailbox::{Mail, read};
 
 /// Only the host that asked for it changes; what would happen later can be looked at and leaves no trace.
 pub(crate) fn opt_in(world: &mut World) {

@@ -4,10 +4,10 @@
 
 mod begin;
 mod end;
-mod guide;
-mod post;
 mod ramp;
 mod world;
+
+use rectify_tests::guide;
 
 /// One story, because each step stands on those before.
 #[test]
@@ -22,5 +22,6 @@ fn a_setting_goes_from_opt_in_to_mandatory_and_nobody_is_changed_who_was_not_tol
     end::a_crash_between_two_mails(&mut world);
     end::forced_to_be_mandatory(&mut world);
     end::many_write_at_once(&mut world);
-    guide::shows_what_happens(&world.happened.borrow(), &letter);
+    let files = [world::PLAYBOOK, world::ROLLOUTS];
+    guide::shows_what_happens("rollouts.md", &files, &world.happened.borrow(), &letter);
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::begin::to;
-use crate::post::Mail;
 use crate::world::World;
+use rectify_tests::mailbox::Mail;
 
 /// Neither an objection nor a date is passed over, and everything that is lacking is named.
 pub(crate) fn objection_and_notice(world: &mut World) {

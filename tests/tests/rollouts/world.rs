@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use rectify_tests::clock;
 use rectify_tests::fleet::{Host, Output};
 use rectify_tests::image::Image;
 use rectify_tests::pool::{self, Lease};
 use rectify_tests::rectify::binary;
 use serde_json::Value;
 
-use crate::post::Server;
+use rectify_tests::mailbox::Server;
 
 /// The setting that is rolled out.
 pub(crate) const ID: &str = "login-notice";
@@ -117,11 +118,11 @@ impl World {
         self
     }
 
-    /// The program, which takes the moment for the present. How long something takes stays as it is: nothing times out for it.
+    /// The program, which takes the moment for the present.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = self.lease.command(binary().unwrap());
-        command.args(words).env("TZ", "UTC").env("LD_PRELOAD", library()).env("FAKETIME", format!("@{}", self.now));
-        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command.args(words);
+        clock::set(&mut command, &self.now);
         command
     }
 
@@ -179,11 +180,4 @@ impl World {
         let open = journal.iter().filter(|r| r["kind"] == "objection" && !answered(&r["id"]));
         open.map(|r| r["id"].as_str().unwrap().to_owned()).collect()
     }
-}
-
-/// The library of Debian's `faketime`.
-fn library() -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|f| f.path());
-    let mut found = folders.map(|f| f.join("faketime/libfaketime.so.1")).filter(|f| f.exists());
-    found.next().expect("faketime is installed: run .ci/setup")
 }
