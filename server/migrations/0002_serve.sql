@@ -59,8 +59,7 @@ CREATE TABLE marks (
 -- Hosts of which nothing is told, until they were quiet for long enough.
 CREATE TABLE flapping (
     host BIGINT PRIMARY KEY,
-    since BIGINT NOT NULL,
-    last BIGINT NOT NULL                -- when it last changed
+    since BIGINT NOT NULL
 );
 
 -- What is to be told, until it was. Who delivers one counts `tries` up and puts `next_try` off: others then leave it alone, and take it up

@@ -13,6 +13,7 @@
 pub mod announce;
 pub mod channels;
 pub mod drift;
+pub mod notify;
 pub mod rollouts;
 pub mod schedule;
 pub mod store;

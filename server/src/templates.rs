@@ -7,9 +7,11 @@ use rectify_core::rollout::{StepName, meaning};
 
 use crate::channels::ChannelError;
 
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 9] = [
     ("letter.txt", include_str!("../templates/letter.txt")),
     ("letter.html", include_str!("../templates/letter.html")),
+    ("notice.txt", include_str!("../templates/notice.txt")),
+    ("notice.html", include_str!("../templates/notice.html")),
     ("setting.html", include_str!("../templates/setting.html")),
     ("motd.txt", include_str!("../templates/motd.txt")),
     ("setting.md", include_str!("../templates/setting.md")),

@@ -3,18 +3,13 @@
 use std::collections::BTreeMap;
 
 use minijinja::{Value, context, value::Serde};
-use rectify_core::{
-    event::{Diff, PropertyChange},
-    rollout::{News, Purpose, SettingNews, Stage},
-};
+use rectify_core::rollout::{News, Purpose, SettingNews, Stage};
 
 use crate::{
     channels::{ChannelError, Letter},
     templates::Templates,
+    told::lines,
 };
-
-/// The most lines of a difference that a message shows.
-const MOST_LINES: usize = 60;
 
 impl Templates {
     /// Writes a message.
@@ -107,37 +102,4 @@ fn changes(news: &News) -> Vec<Shown> {
         }
     }
     shown
-}
-
-fn lines(changes: &[PropertyChange]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let none = "(absent)";
-    for change in changes {
-        let property = if change.property.is_empty() { "state" } else { &change.property };
-        match &change.diff {
-            Diff::Value { before, after } => lines.push(format!(
-                "{property}: {} → {}",
-                before.as_deref().unwrap_or(none),
-                after.as_deref().unwrap_or(none)
-            )),
-            Diff::Text { unified, .. } => lines.extend(unified.lines().map(str::to_owned)),
-            Diff::Opaque { before, after } => {
-                let size = |side: &Option<(u64, String)>| {
-                    side.as_ref().map_or_else(|| none.to_owned(), |(size, _)| format!("{size} bytes"))
-                };
-                lines.push(format!("{property}: {} → {}", size(before), size(after)));
-            }
-            Diff::Hidden => lines.push(format!("{property}: (not shown)")),
-        }
-    }
-    if lines.len() > MOST_LINES {
-        let more = lines.len() - MOST_LINES;
-        lines.truncate(MOST_LINES);
-        lines.push(format!("… and {more} more lines"));
-    }
-    // What comes from a host is shown, never obeyed.
-    for line in &mut lines {
-        *line = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
-    }
-    lines
 }
