@@ -77,9 +77,19 @@ CREATE TABLE items (
     difference TEXT,                    -- JSON: the event's Diff; NULL where it is fine
     traces TEXT,                        -- JSON: what is known of when and by whom
     run TEXT NOT NULL,
+    cover TEXT NOT NULL DEFAULT '',     -- which things that run looked at: see covers
     PRIMARY KEY (host, thing, property)
 );
 CREATE INDEX items_open ON items (cause, setting);
+
+-- When somebody last looked at some things of a host: "cover" stands for the set of them. So a look at what did not change writes one row here, and not
+-- one for each item.
+CREATE TABLE covers (
+    host BIGINT NOT NULL,
+    cover TEXT NOT NULL,
+    at BIGINT NOT NULL,                 -- when the look began
+    PRIMARY KEY (host, cover)
+);
 
 -- Lines of contents, as hashes, by the hash of the content: each once for the whole fleet.
 CREATE TABLE contents (

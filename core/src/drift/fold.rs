@@ -13,13 +13,14 @@ use crate::{
 pub struct Fold {
     run: String,
     apply: bool,
+    interrupted: bool,
     hosts: HashMap<String, Host>,
 }
 
 /// A host that is not through.
 #[derive(Debug, Default)]
 struct Host {
-    began: Option<i64>,
+    began: i64,
     tasks: BTreeMap<TaskId, TaskInfo>,
     names: BTreeMap<TaskId, String>,
     reports: Vec<Report>,
@@ -64,10 +65,16 @@ impl Fold {
                 self.run.clone_from(run);
                 self.apply = *mode == Mode::Apply;
             }
+            RunEvent::Connecting { host } => {
+                self.hosts.insert(host.clone(), Host { began: event.at, ..Host::default() });
+            }
             RunEvent::Connected { host, tasks } => {
                 let tasks = tasks.iter().map(|task| (task.id, task.clone())).collect();
-                self.hosts.insert(host.clone(), Host { began: Some(event.at), tasks, ..Host::default() });
+                self.hosts.insert(host.clone(), Host { began: event.at, tasks, ..Host::default() });
             }
+            RunEvent::Interrupted { .. } => self.interrupted = true,
+            // Its turn never came: nobody looked.
+            RunEvent::Unreachable { host, .. } if self.interrupted && !self.hosts.contains_key(host) => {}
             RunEvent::Host { host, what } => self.hosts.get_mut(host)?.take(what, event.at),
             RunEvent::HostFinished { host } => return Some(self.end(host, event.at, false)),
             // What was done before it was lost is done.
@@ -78,11 +85,11 @@ impl Fold {
     }
 
     fn end(&mut self, name: &str, at: i64, unreachable: bool) -> Look {
-        let host = self.hosts.remove(name).unwrap_or_default();
+        let host = self.hosts.remove(name).unwrap_or_else(|| Host { began: at, ..Host::default() });
         let mut look = Look {
             run: self.run.clone(),
             host: name.to_owned(),
-            began: host.began.unwrap_or(at),
+            began: host.began,
             ended: at,
             failed: host.failed.len() as u64,
             unreachable,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Item, Key, Look,
+    Item, Key, Look, bounds,
     fold::{End, Manager, Report},
 };
 use crate::{
@@ -20,11 +20,11 @@ pub(super) fn into(look: &mut Look, reports: impl Iterator<Item = Report>, manag
     let mut unsure = BTreeSet::new();
     let mut managers: BTreeMap<TaskId, Manager> = BTreeMap::new();
     for report in reports {
-        look.lines.extend(report.kept.lines);
+        look.lines.extend(bounds::lines(report.kept.lines));
         let manager = &*managers.entry(report.task).or_insert_with(|| manager(report.task));
         for thing in report.kept.things {
             if report.end == End::Unsure {
-                unsure.insert(thing.thing);
+                unsure.insert(bounds::name(&thing.thing));
                 continue;
             }
             let one = One { at: report.at, end: report.end, changes: &report.changes, manager };
@@ -47,26 +47,29 @@ struct One<'a> {
 impl One<'_> {
     fn take(&self, items: &mut BTreeMap<Key, Item>, thing: Thing) {
         let Thing { thing, properties, traces } = thing;
+        let (thing, traces) = (bounds::name(&thing), bounds::traces(&traces));
         let whole = properties.iter().any(|p| p.property.is_empty());
         // Properties of a thing that is there and shall be: that it is there goes without saying.
         let implied = (!whole).then(|| Property::new("", Some(PRESENT.into()), Some(PRESENT.into())));
         for (property, implied) in properties.iter().map(|p| (p, false)).chain(implied.iter().map(|p| (p, true))) {
             let open = property.seen() != property.wanted();
             let item = Item {
-                key: Key::new(&*thing, &*property.property),
-                seen: property.seen().map(str::to_owned),
-                wanted: property.wanted().map(str::to_owned),
+                key: Key::new(&*thing, bounds::name(&property.property)),
+                seen: property.seen().map(bounds::value),
+                wanted: property.wanted().map(bounds::value),
                 settled: !open || self.end == End::Made,
                 implied,
                 at: self.at,
                 setting: self.manager.setting.clone(),
                 task: self.manager.name.clone(),
                 origin: self.manager.origin.clone(),
-                difference: open.then(|| self.difference(&thing, property)),
+                difference: open.then(|| bounds::difference(self.difference(&thing, property))),
                 traces: if open { traces.clone() } else { Vec::new() },
             };
+            let full = items.len() >= bounds::ITEMS;
             match items.get_mut(&item.key) {
                 Some(first) => together(first, item),
+                None if full => {}
                 None => drop(items.insert(item.key.clone(), item)),
             }
         }

@@ -9,6 +9,7 @@
 //! An *item* is a property of a thing on a host. What is *left* of it is what it was when it was last seen as wanted, or made so: from that, what
 //! is seen and what is wanted follows its [`Cause`]. Nothing here reads a clock or a database.
 
+mod bounds;
 mod cause;
 mod fold;
 mod judge;
