@@ -123,7 +123,12 @@ pub(super) async fn put(db: &mut AnyConnection, all: &[Now]) -> Result<(), sqlx:
     }
     for ((state, run), hosts) in by_state {
         for some in hosts.chunks(ROWS) {
-            let text = format!("UPDATE looks SET state = ${} WHERE host IN {} AND run = ${}", some.len() + 1, values(1, some.len()), some.len() + 2);
+            let text = format!(
+                "UPDATE looks SET state = ${} WHERE host IN {} AND run = ${}",
+                some.len() + 1,
+                values(1, some.len()),
+                some.len() + 2
+            );
             let mut query = sqlx::query(AssertSqlSafe(text));
             for now in some {
                 query = query.bind(now.host);

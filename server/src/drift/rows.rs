@@ -82,8 +82,24 @@ pub(super) fn text<T: Serialize>(value: &T) -> String {
 /// Writes what is known of items.
 pub(super) async fn write(db: &mut AnyConnection, items: &[(i64, Key, Known)]) -> Result<(), sqlx::Error> {
     const COLUMNS: [&str; 18] = [
-        "host", "thing", "property", "setting", "task", "origin", "seen", "wanted", "remembered", "known", "cause", "since", "before", "looks",
-        "difference", "traces", "run", "cover",
+        "host",
+        "thing",
+        "property",
+        "setting",
+        "task",
+        "origin",
+        "seen",
+        "wanted",
+        "remembered",
+        "known",
+        "cause",
+        "since",
+        "before",
+        "looks",
+        "difference",
+        "traces",
+        "run",
+        "cover",
     ];
     let sets: Vec<String> = COLUMNS[3..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
     for some in items.chunks(ROWS) {
@@ -100,7 +116,11 @@ pub(super) async fn write(db: &mut AnyConnection, items: &[(i64, Key, Known)]) -
             query = query.bind(&known.origin).bind(&known.seen).bind(&known.wanted);
             query = query.bind(known.left.clone().flatten()).bind(i64::from(known.left.is_some()));
             query = query.bind(known.cause.word()).bind(known.since).bind(known.before).bind(i64::from(known.looks));
-            query = query.bind(known.difference.as_ref().map(text::<Diff>)).bind(traces).bind(&known.run).bind(&known.cover);
+            query = query
+                .bind(known.difference.as_ref().map(text::<Diff>))
+                .bind(traces)
+                .bind(&known.run)
+                .bind(&known.cover);
         }
         query.execute(&mut *db).await?;
     }
@@ -117,7 +137,11 @@ pub(super) async fn remove(db: &mut AnyConnection, items: &[(i64, Key)]) -> Resu
 }
 
 /// Writes when looks at sets of things began, and forgets the sets of these hosts that no item is in any more.
-pub(super) async fn cover(db: &mut AnyConnection, covers: &[(i64, String, i64)], moved: &[i64]) -> Result<(), sqlx::Error> {
+pub(super) async fn cover(
+    db: &mut AnyConnection,
+    covers: &[(i64, String, i64)],
+    moved: &[i64],
+) -> Result<(), sqlx::Error> {
     for some in covers.chunks(ROWS) {
         let text = format!(
             "INSERT INTO covers (host, cover, at) VALUES {} ON CONFLICT (host, cover) DO UPDATE SET \
@@ -146,7 +170,10 @@ pub(super) async fn cover(db: &mut AnyConnection, covers: &[(i64, String, i64)],
 }
 
 /// The lines of these contents, as far as they are known.
-pub(super) async fn lines(db: &mut AnyConnection, hashes: &HashSet<String>) -> Result<HashMap<String, String>, sqlx::Error> {
+pub(super) async fn lines(
+    db: &mut AnyConnection,
+    hashes: &HashSet<String>,
+) -> Result<HashMap<String, String>, sqlx::Error> {
     let mut all = HashMap::new();
     let hashes: Vec<&String> = hashes.iter().collect();
     for some in hashes.chunks(ROWS) {
@@ -163,10 +190,16 @@ pub(super) async fn lines(db: &mut AnyConnection, hashes: &HashSet<String>) -> R
 }
 
 /// Writes the lines of contents, each once for the whole fleet.
-pub(super) async fn put_lines(db: &mut AnyConnection, lines: &BTreeMap<String, (String, i64)>) -> Result<(), sqlx::Error> {
+pub(super) async fn put_lines(
+    db: &mut AnyConnection,
+    lines: &BTreeMap<String, (String, i64)>,
+) -> Result<(), sqlx::Error> {
     let all: Vec<_> = lines.iter().collect();
     for some in all.chunks(ROWS) {
-        let text = format!("INSERT INTO contents (hash, lines, used) VALUES {} ON CONFLICT (hash) DO NOTHING", values(some.len(), 3));
+        let text = format!(
+            "INSERT INTO contents (hash, lines, used) VALUES {} ON CONFLICT (hash) DO NOTHING",
+            values(some.len(), 3)
+        );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for (hash, (lines, at)) in some {
             query = query.bind(*hash).bind(lines).bind(at);

@@ -133,4 +133,3 @@ pub async fn forget_contents(store: &Store) -> Result<u64, StoreError> {
     write.commit().await.map_err(|e| store.error(e))?;
     Ok(done.rows_affected())
 }
-

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use rectify_core::{
     drift::{Cause, Key},
     event::{
-        Diff, Event, HostEvent, Kept, Outcome, Property, PropertyChange, RunEvent, TaskInfo, TaskReport, Thing, Trace, lines_of,
+        Diff, Event, HostEvent, Kept, Outcome, Property, PropertyChange, RunEvent, TaskInfo, TaskReport, Thing, Trace,
+        lines_of,
     },
     plan::{Mode, Origin, TaskId},
 };
@@ -41,8 +42,10 @@ fn events(head: &Head, hosts: &[Vec<Item<'_>>]) -> Vec<Event> {
         out.push(RunEvent::Connecting { host: host.clone() });
         out.push(RunEvent::Connected { host: host.clone(), tasks: (0..items.len()).map(task).collect() });
         for (n, item) in items.iter().enumerate() {
-            let what = HostEvent::TaskFinished { task: task(n).id, report: Box::new(report(head.mode, *item)) };
-            out.push(RunEvent::Host { host: host.clone(), what });
+            let TaskInfo { id, name, .. } = task(n);
+            let started = HostEvent::TaskStarted { task: id, name };
+            let finished = HostEvent::TaskFinished { task: id, report: Box::new(report(head.mode, *item)) };
+            out.extend([started, finished].map(|what| RunEvent::Host { host: host.clone(), what }));
         }
         out.push(RunEvent::HostFinished { host: host.clone() });
     }
@@ -93,7 +96,11 @@ async fn texts(store: &Store, query: &str) -> Vec<String> {
 }
 
 async fn transitions(store: &Store) -> Vec<String> {
-    texts(store, "SELECT kind || ' ' || old || ' ' || new || ' ' || COALESCE(property, '') FROM transitions ORDER BY at, id").await
+    texts(
+        store,
+        "SELECT kind || ' ' || old || ' ' || new || ' ' || COALESCE(property, '') FROM transitions ORDER BY at, id",
+    )
+    .await
 }
 
 const MODE: &str = "mode";
@@ -105,8 +112,10 @@ fn mode(seen: &'static str, wanted: &'static str) -> Item<'static> {
 #[test]
 fn a_host_moves_is_told_of_and_is_corrected() {
     both(|store| async move {
-        run(&store, "run-1", Mode::Apply, &[("a", vec![mode("0666", "0644")]), ("b", vec![mode("0644", "0644")])]).await;
-        run(&store, "run-2", Mode::Check, &[("a", vec![mode("0600", "0644")]), ("b", vec![mode("0644", "0644")])]).await;
+        run(&store, "run-1", Mode::Apply, &[("a", vec![mode("0666", "0644")]), ("b", vec![mode("0644", "0644")])])
+            .await;
+        run(&store, "run-2", Mode::Check, &[("a", vec![mode("0600", "0644")]), ("b", vec![mode("0644", "0644")])])
+            .await;
         let open = open_items(&store, &["a".into(), "b".into()]).await.unwrap();
         assert_eq!(open.len(), 1, "{open:?}");
         assert_eq!((&*open[0].host, open[0].cause, &open[0].left), ("a", Cause::Drift, &Some(Some("0644".into()))));
@@ -115,12 +124,18 @@ fn a_host_moves_is_told_of_and_is_corrected() {
         assert!(open[0].before < Some(open[0].since));
         let state = "SELECT name || ' ' || state FROM hosts ORDER BY name";
         assert_eq!(texts(&store, state).await, ["a drifted", "b fine"]);
-        assert_eq!(texts(&store, "SELECT state FROM looks WHERE run = 'run-2' ORDER BY host").await, ["drifted", "fine"]);
+        assert_eq!(
+            texts(&store, "SELECT state FROM looks WHERE run = 'run-2' ORDER BY host").await,
+            ["drifted", "fine"]
+        );
         run(&store, "run-3", Mode::Apply, &[("a", vec![mode("0600", "0644")])]).await;
         assert_eq!(texts(&store, state).await, ["a fine", "b fine"]);
         let told = transitions(&store).await;
         let told: Vec<&str> = told.iter().map(|t| t.trim_end()).filter(|t| !t.starts_with("state new")).collect();
-        assert_eq!(told, ["item fine drift mode", "state fine drifted", "corrected drift fine mode", "state drifted fine"]);
+        assert_eq!(
+            told,
+            ["item fine drift mode", "state fine drifted", "corrected drift fine mode", "state drifted fine"]
+        );
     });
 }
 
@@ -241,7 +256,8 @@ fn two_thousand_hosts_measured() {
                 things.iter().map(one).collect::<Vec<_>>()
             };
             let all: Vec<Vec<(String, &str)>> = (0..2000).map(items).collect();
-            let hosts: Vec<Vec<Item<'_>>> = all.iter().map(|h| h.iter().map(|(t, s)| (&**t, MODE, Some(*s), Some("0644"))).collect()).collect();
+            let hosts: Vec<Vec<Item<'_>>> =
+                all.iter().map(|h| h.iter().map(|(t, s)| (&**t, MODE, Some(*s), Some("0644"))).collect()).collect();
             let head = head(id, &names.iter().map(String::as_str).collect::<Vec<_>>());
             let events = events(&head, &hosts);
             let began = std::time::Instant::now();
@@ -252,13 +268,19 @@ fn two_thousand_hosts_measured() {
             let ids = (0..).zip(&names).map(|(id, name)| (name.clone(), id)).collect();
             if n == 0 {
                 for (id, name) in (0..2000_i64).zip(&names) {
-                    sqlx::query("INSERT INTO hosts (id, name) VALUES ($1, $2)").bind(id).bind(name).execute(&mut *write).await.unwrap();
+                    sqlx::query("INSERT INTO hosts (id, name) VALUES ($1, $2)")
+                        .bind(id)
+                        .bind(name)
+                        .execute(&mut *write)
+                        .await
+                        .unwrap();
                 }
             }
             let began = std::time::Instant::now();
             super::take_in(&mut write, &head, &ids, &mut events.into_iter()).await.unwrap();
             write.commit().await.unwrap();
-            let message = format!("{:?} {id}: {looks} looks, fold {folded:?}, all {:?}\n", store.kind(), began.elapsed());
+            let message =
+                format!("{:?} {id}: {looks} looks, fold {folded:?}, all {:?}\n", store.kind(), began.elapsed());
             std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes()).unwrap();
         }
     });
