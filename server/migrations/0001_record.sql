@@ -16,6 +16,7 @@ CREATE TABLE runs (
     interrupted BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_began ON runs (began);
+CREATE INDEX runs_ended ON runs (ended);
 
 -- The settings whose tasks a run had, and what came of them.
 CREATE TABLE run_settings (

@@ -12,6 +12,7 @@ mod deliver;
 mod flapping;
 mod gather;
 mod happening;
+pub mod metrics;
 mod notice;
 mod outbox;
 mod settings;
