@@ -19,3 +19,4 @@ pub mod schedule;
 pub mod store;
 pub mod templates;
 pub mod told;
+pub mod web;

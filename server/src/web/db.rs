@@ -1,0 +1,164 @@
+//! Every statement of the page goes through here.
+
+use std::sync::{Arc, Mutex};
+
+use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
+
+use super::PageError;
+use crate::store::{Store, StoreError};
+
+/// What stands for a placeholder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Bind {
+    Int(i64),
+    Text(String),
+}
+
+impl From<i64> for Bind {
+    fn from(n: i64) -> Self {
+        Bind::Int(n)
+    }
+}
+
+impl From<&str> for Bind {
+    fn from(text: &str) -> Self {
+        Bind::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Bind {
+    fn from(text: String) -> Self {
+        Bind::Text(text)
+    }
+}
+
+/// Statements as they were run, with what stood for their placeholders.
+pub(super) type Statements = Arc<Mutex<Vec<(String, Vec<Bind>)>>>;
+
+/// The index, and in tests the list of what was asked of it.
+#[derive(Debug, Clone)]
+pub(super) struct Db {
+    store: Store,
+    asked: Option<Statements>,
+}
+
+impl Db {
+    pub(super) fn new(store: Store) -> Self {
+        Db { store, asked: None }
+    }
+
+    /// The same, and every statement is written down.
+    #[cfg(test)]
+    pub(super) fn listening(store: Store) -> (Self, Statements) {
+        let asked = Statements::default();
+        (Db { store, asked: Some(asked.clone()) }, asked)
+    }
+
+    fn note(&self, sql: &str, binds: &[Bind]) {
+        if let Some(asked) = &self.asked {
+            let mut asked = asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            asked.push((sql.to_owned(), binds.to_vec()));
+        }
+    }
+
+    /// All rows of a statement. What comes from outside is in `binds`, never in `sql`.
+    pub(super) async fn all(&self, sql: &str, binds: &[Bind]) -> Result<Vec<AnyRow>, PageError> {
+        self.note(sql, binds);
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        for bind in binds {
+            query = match bind {
+                Bind::Int(n) => query.bind(*n),
+                Bind::Text(text) => query.bind(storable(text)),
+            };
+        }
+        query.fetch_all(self.store.pool()).await.map_err(|e| PageError::Record(self.store.error(e)))
+    }
+
+    /// The first row.
+    pub(super) async fn one(&self, sql: &str, binds: &[Bind]) -> Result<Option<AnyRow>, PageError> {
+        Ok(self.all(sql, binds).await?.into_iter().next())
+    }
+
+    /// Changes rows, and says how many.
+    pub(super) async fn change(&self, sql: &str, binds: &[Bind]) -> Result<u64, PageError> {
+        self.note(sql, binds);
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        for bind in binds {
+            query = match bind {
+                Bind::Int(n) => query.bind(*n),
+                Bind::Text(text) => query.bind(storable(text)),
+            };
+        }
+        let error = |e| PageError::Record(self.store.error(e));
+        let mut write = self.store.write().await.map_err(PageError::Record)?;
+        let done = query.execute(&mut *write).await.map_err(error)?;
+        write.commit().await.map_err(error)?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// PostgreSQL's texts have no NUL.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Columns by name. A column of another type than expected is a record that somebody else wrote: an error, no panic.
+pub(super) trait Columns {
+    fn int(&self, name: &str) -> Result<i64, PageError>;
+    fn maybe_int(&self, name: &str) -> Result<Option<i64>, PageError>;
+    fn text(&self, name: &str) -> Result<String, PageError>;
+    fn maybe_text(&self, name: &str) -> Result<Option<String>, PageError>;
+    /// A JSON list of texts; what is none is empty.
+    fn list(&self, name: &str) -> Result<Vec<String>, PageError> {
+        Ok(serde_json::from_str(&self.text(name)?).unwrap_or_default())
+    }
+}
+
+impl Columns for AnyRow {
+    fn int(&self, name: &str) -> Result<i64, PageError> {
+        self.try_get(name).map_err(|e| PageError::Record(StoreError::from(e)))
+    }
+
+    fn maybe_int(&self, name: &str) -> Result<Option<i64>, PageError> {
+        self.try_get(name).map_err(|e| PageError::Record(StoreError::from(e)))
+    }
+
+    fn text(&self, name: &str) -> Result<String, PageError> {
+        self.try_get(name).map_err(|e| PageError::Record(StoreError::from(e)))
+    }
+
+    fn maybe_text(&self, name: &str) -> Result<Option<String>, PageError> {
+        self.try_get(name).map_err(|e| PageError::Record(StoreError::from(e)))
+    }
+}
+
+/// Which of two neighbouring pages of a list is asked for, by the name that stands at its edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Edge {
+    After(String),
+    Before(String),
+}
+
+/// A page of a list, and whether there is more on either side.
+#[derive(Debug, Clone)]
+pub(super) struct Slice<T> {
+    pub(super) rows: Vec<T>,
+    pub(super) earlier: bool,
+    pub(super) later: bool,
+}
+
+impl<T> Slice<T> {
+    /// Of `most + 1` rows in the direction of `edge`.
+    pub(super) fn cut(mut rows: Vec<T>, most: usize, edge: Option<&Edge>) -> Self {
+        let more = rows.len() > most;
+        rows.truncate(most);
+        match edge {
+            None => Slice { rows, earlier: false, later: more },
+            Some(Edge::After(_)) => Slice { rows, earlier: true, later: more },
+            Some(Edge::Before(_)) => {
+                rows.reverse();
+                Slice { rows, earlier: more, later: true }
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What was told to whom, and who did what on this page.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Query, State},
+    response::Html,
+};
+use serde::Deserialize;
+
+use super::{behind, moment, query, schedule::said};
+use crate::web::{
+    Page, PageError,
+    answer::html,
+    guard::Visitor,
+    queries::{
+        self, PAGE,
+        log::{ActionRow, NoticeRow},
+    },
+    show::{Badge, Frame, When},
+};
+
+/// The states of notices in the order in which they matter.
+const STATES: [&str; 4] = ["failing", "given up", "waiting", "delivered"];
+
+struct Notice {
+    row: NoticeRow,
+    badge: Badge,
+    at: When,
+    delivered: Option<When>,
+    next: Option<When>,
+}
+
+struct Count {
+    badge: Badge,
+    n: i64,
+    link: String,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "page/notices.html")]
+struct NoticesPage {
+    frame: Frame,
+    counts: Vec<Count>,
+    notices: Vec<Notice>,
+    earlier: Option<String>,
+}
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web) struct Asked {
+    state: String,
+    before: Option<String>,
+}
+
+/// `GET /notices`.
+pub(in crate::web) async fn notices(
+    State(page): State<Page>,
+    Extension(visitor): Extension<Visitor>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, PageError> {
+    let frame = page.frame(&visitor, "Notifications", "notices");
+    let known = queries::log::notice_counts(page.db()).await?;
+    let counts = STATES.iter().map(|state| {
+        let n = known.iter().find(|(of, _)| of == state).map_or(0, |(_, n)| *n);
+        let chosen = asked.state == *state;
+        let link = format!("/notices?{}", query(&[("state", if chosen { "" } else { state })]));
+        Count { badge: Badge::of(state), n, link, chosen }
+    });
+    let before = moment(asked.before.as_deref());
+    let mut rows = queries::log::notices(page.db(), &asked.state, before.as_ref()).await?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let earlier = rows.last().filter(|_| more).map(|last| {
+        let rest = query(&[("state", &asked.state)]);
+        format!("/notices?{}{}{rest}", behind(last.at, &last.id), if rest.is_empty() { "" } else { "&" })
+    });
+    let notice = |row: NoticeRow| {
+        let state = match (row.delivered, row.dead, row.tries) {
+            (Some(_), ..) => "delivered",
+            (None, Some(_), _) => "given up",
+            (None, None, 0) => "waiting",
+            _ => "failing",
+        };
+        let open = row.delivered.is_none() && row.dead.is_none();
+        Notice {
+            badge: Badge::of(state),
+            at: frame.when(&row.at),
+            delivered: row.delivered.as_ref().map(|at| frame.when(at)),
+            next: open.then(|| frame.when(&row.next_try)),
+            row,
+        }
+    };
+    let notices = rows.into_iter().map(notice).collect();
+    html(&NoticesPage { counts: counts.collect(), notices, earlier, frame })
+}
+
+struct Action {
+    row: ActionRow,
+    detail: String,
+    badge: Badge,
+    at: When,
+}
+
+#[derive(Template)]
+#[template(path = "page/actions.html")]
+struct ActionsPage {
+    frame: Frame,
+    closed: bool,
+    actions: Vec<Action>,
+    earlier: Option<String>,
+}
+
+/// `GET /actions`.
+pub(in crate::web) async fn actions(
+    State(page): State<Page>,
+    Extension(visitor): Extension<Visitor>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, PageError> {
+    let frame = page.frame(&visitor, "Actions", "actions");
+    let mut rows = queries::log::actions(page.db(), moment(asked.before.as_deref()).as_ref()).await?;
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let earlier = rows.last().filter(|_| more).map(|last| format!("/actions?{}", behind(last.at, &last.id)));
+    let action = |row: ActionRow| Action {
+        badge: Badge::of(&row.outcome),
+        at: frame.when(&row.at),
+        detail: serde_json::from_str(&row.detail).map_or_else(|_| row.detail.clone(), |detail| said(&detail)),
+        row,
+    };
+    let actions = rows.into_iter().map(action).collect();
+    html(&ActionsPage { closed: page.site().settings.is_closed(), actions, earlier, frame })
+}

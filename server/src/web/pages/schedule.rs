@@ -1,0 +1,165 @@
+//! Schedules: when the next round is due, and how the past ones went.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, Query, State},
+    response::Html,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::web::{
+    Page, PageError,
+    answer::{encoded, html},
+    guard::Visitor,
+    queries::{
+        self, PAGE,
+        schedules::{RoundRow, ScheduleRow},
+    },
+    show::{Badge, Frame, When, lasted},
+};
+
+/// How often a round that goes on is asked for again, seconds.
+const LIVE: u32 = 5;
+
+struct Round {
+    row: RoundRow,
+    badge: Badge,
+    due: When,
+    took: Option<String>,
+}
+
+impl Round {
+    fn of(row: RoundRow, frame: &Frame) -> Self {
+        let took = row.began.zip(row.ended).map(|(began, ended)| lasted(ended.saturating_sub(began)));
+        Round { badge: Badge::of(&row.state), due: frame.when(&row.due), took, row }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.row.ended.is_none() && !matches!(self.row.state.as_str(), "done" | "skipped" | "stopped")
+    }
+}
+
+struct Line {
+    name: String,
+    path: String,
+    cron: String,
+    due: Option<When>,
+    last: Option<Round>,
+}
+
+#[derive(Template)]
+#[template(path = "page/schedules.html")]
+struct SchedulesPage {
+    frame: Frame,
+    lines: Vec<Line>,
+}
+
+/// `GET /schedules`.
+pub(in crate::web) async fn schedules(
+    State(page): State<Page>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Html<String>, PageError> {
+    let mut frame = page.frame(&visitor, "Schedules", "schedules");
+    let line = |row: ScheduleRow| {
+        let facts = facts(&row.definition);
+        let cron = facts.into_iter().find(|(key, _)| key == "cron").map(|(_, value)| value);
+        Line {
+            path: encoded(&row.name),
+            cron: cron.unwrap_or_default(),
+            due: row.due.as_ref().map(|due| frame.when(due)),
+            last: row.last.map(|round| Round::of(round, &frame)),
+            name: row.name,
+        }
+    };
+    let lines: Vec<Line> = queries::schedules::schedules(page.db()).await?.into_iter().map(line).collect();
+    frame.refresh = if lines.iter().any(|l| l.last.as_ref().is_some_and(Round::goes_on)) { LIVE } else { 0 };
+    html(&SchedulesPage { frame, lines })
+}
+
+#[derive(Template)]
+#[template(path = "page/schedule.html")]
+struct SchedulePage {
+    frame: Frame,
+    told: bool,
+    name: String,
+    path: String,
+    due: Option<When>,
+    facts: Vec<(String, String)>,
+    rounds: Vec<Round>,
+    earlier: Option<String>,
+}
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::web) struct Asked {
+    before: Option<i64>,
+    told: Option<String>,
+}
+
+/// `GET /schedules/{schedule}`.
+pub(in crate::web) async fn schedule(
+    State(page): State<Page>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, PageError> {
+    let row = queries::schedules::one(page.db(), &name).await?;
+    let mut rounds = queries::schedules::rounds(page.db(), &row.name, asked.before).await?;
+    let more = rounds.len() > PAGE;
+    rounds.truncate(PAGE);
+    let path = encoded(&row.name);
+    let mut frame = page.frame(&visitor, row.name.clone(), "schedules");
+    let earlier = rounds.last().filter(|_| more).map(|last| format!("/schedules/{path}?before={}", last.due));
+    let rounds: Vec<Round> = rounds.into_iter().map(|round| Round::of(round, &frame)).collect();
+    frame.refresh = if rounds.iter().any(Round::goes_on) { LIVE } else { 0 };
+    html(&SchedulePage {
+        told: asked.told.as_deref() == Some("check"),
+        due: row.due.as_ref().map(|due| frame.when(due)),
+        facts: facts(&row.definition),
+        rounds,
+        earlier,
+        name: row.name,
+        path,
+        frame,
+    })
+}
+
+/// What the definition says, fact by fact; what is empty says nothing.
+fn facts(definition: &str) -> Vec<(String, String)> {
+    let Ok(Value::Object(all)) = serde_json::from_str::<Value>(definition) else { return Vec::new() };
+    let facts =
+        all.into_iter().filter(|(key, _)| key != "name").map(|(key, value)| (key.replace('_', " "), said(&value)));
+    facts.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// JSON in words.
+pub(super) fn said(value: &Value) -> String {
+    let join = |all: Vec<String>, by: &str| all.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(by);
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => join(all.iter().map(said).collect(), ", "),
+        Value::Object(all) => {
+            let pairs = all.iter().map(|(key, value)| (key, said(value))).filter(|(_, value)| !value.is_empty());
+            join(pairs.map(|(key, value)| format!("{}: {value}", key.replace('_', " "))).collect(), "; ")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_is_told_in_words() {
+        let told = facts(
+            r#"{"name":"n","cron":"0 4 * * *","limit":null,"playbooks":["a","b"],"policy":{"default":"report","settings":{}}}"#,
+        );
+        let told: Vec<String> = told.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(told, ["cron=0 4 * * *", "playbooks=a, b", "policy=default: report"]);
+        assert!(facts("broken").is_empty());
+    }
+}

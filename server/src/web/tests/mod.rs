@@ -1,0 +1,6 @@
+//! The whole router on a seeded record.
+
+mod browser;
+mod seed;
+mod site;
+mod views;

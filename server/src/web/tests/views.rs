@@ -1,0 +1,55 @@
+//! What every view shows, and that nothing of it is taken for markup.
+
+use super::{seed::EVIL, site::Site};
+use crate::web::answer::encoded;
+
+/// Every view, with a word that it has to say.
+fn views() -> Vec<(String, &'static str)> {
+    let evil = encoded(EVIL);
+    [
+        ("/", "Groups"),
+        ("/?by=host", "app0002.example.org"),
+        ("/?by=host&q=bast", "bastion.example.org"),
+        ("/?by=host&state=drifted&columns=all", "drifted"),
+        ("/?by=host&group=bastion&owner=team1", "bastion.example.org"),
+        ("/hosts/bastion.example.org", "The host moved"),
+        ("/settings", "motd"),
+        ("/settings/motd", "whom to call"),
+        ("/settings/ssh.root", "Where hosts stand"),
+        ("/settings/motd?mode=enforce", "bastion"),
+        ("/runs", "running"),
+        ("/runs?cause=schedule&mode=check&schedule=hourly", "hourly"),
+        ("/runs/r-told", "no route to host"),
+        ("/runs/r-live", "hosts are through"),
+        ("/runs/r100001", "not on this machine"),
+        ("/runs/r100001?state=drifted", "drifted"),
+        ("/schedules", "hourly"),
+        ("/schedules/hourly", "budget"),
+        ("/schedules/nightly", "None yet"),
+        ("/notices", "given up"),
+        ("/notices?state=failing", "failing"),
+        ("/actions", "read-only"),
+    ]
+    .into_iter()
+    .map(|(path, word)| (path.to_owned(), word))
+    .chain([
+        (format!("/hosts/{evil}"), "held"),
+        (format!("/settings/{evil}"), "off"),
+        (format!("/?by=host&q={evil}"), "failing"),
+    ])
+    .collect()
+}
+
+#[tokio::test]
+async fn every_view_says_what_it_is_about_and_escapes_what_hosts_say() {
+    let site = Site::seeded().await;
+    for (path, word) in views() {
+        let answer = site.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        assert!(answer.text.contains(word), "{path} lacks {word:?}: {}", answer.text);
+        for markup in ["<script>", "<img", "<b>", "</pre><script", "onerror=alert(2)>", "\u{202e}", "\"'&\\u"] {
+            assert!(!answer.text.contains(markup), "{path} has {markup:?}: {}", answer.text);
+        }
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    }
+}
