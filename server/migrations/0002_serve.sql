@@ -36,8 +36,11 @@ CREATE TABLE jobs (
     round TEXT NOT NULL,
     host TEXT NOT NULL,
     at BIGINT NOT NULL,                 -- not before
-    state TEXT NOT NULL,                -- waiting, looked, to_correct, corrected, failed, held
+    state TEXT NOT NULL,                -- waiting, looked, to_correct, corrected, failed, unreachable, held, gone
     run TEXT,
+    open TEXT NOT NULL DEFAULT '[]',    -- JSON: the settings whose tasks would still change something; null: tasks without one
+    drifted BIGINT NOT NULL DEFAULT 0,  -- 1: something was open in this round
+    allowed TEXT NOT NULL DEFAULT '{}', -- JSON: which tasks may correct it
     PRIMARY KEY (round, host)
 );
 

@@ -1,0 +1,156 @@
+//! What people ask for: each becomes a round like any other, or a hold.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
+
+use super::{
+    Allowed, Ask, Begun, Command, Item, Refused, Schedule,
+    core::Core,
+    rows::{self, Mark, Round, State, round_id},
+};
+use crate::store::StoreError;
+
+/// The longest that a host is held from here.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// The longest reason, bytes.
+const REASON: usize = 500;
+
+/// Does what is asked and answers.
+pub(super) async fn answer(core: &Core, command: Command) {
+    let Command { author, ask, answer } = command;
+    let done = match ask {
+        Ask::Check { schedule } => check(core, &author, &schedule, None).await,
+        Ask::CheckHost { schedule, host } => check(core, &author, &schedule, Some(host)).await,
+        Ask::Correct { schedule, host, items } => correct(core, &author, &schedule, &host, &items).await,
+        Ask::Hold { host, until, reason } => hold(core, &author, &host, until, &reason).await,
+        Ask::Release { host } => release(core, &author, &host).await,
+    };
+    // Who does not wait for the answer has one all the same: the round.
+    let _ = answer.send(done);
+}
+
+fn refused<T>(why: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused(why.into()))
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Refused(format!("it could not be written down: {error}"))
+    }
+}
+
+impl From<sqlx::Error> for Refused {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+fn known(core: &Core, name: &str) -> Result<Schedule, Refused> {
+    core.schedule(name).ok_or_else(|| Refused(format!("no schedule is named {name:?}")))
+}
+
+async fn check(core: &Core, author: &str, schedule: &str, host: Option<String>) -> Result<Begun, Refused> {
+    let schedule = known(core, schedule)?;
+    let state = if host.is_some() { State::Looking } else { State::Waiting };
+    let asked = host.map(|host| (host, None));
+    begin(core, author, &schedule, state, asked).await
+}
+
+async fn correct(core: &Core, author: &str, schedule: &str, host: &str, items: &[Item]) -> Result<Begun, Refused> {
+    let schedule = known(core, schedule)?;
+    let now = core.now();
+    if let Some(bound) = schedule.bound(now) {
+        return refused(format!("nothing is corrected now: {bound}"));
+    }
+    let held: BTreeMap<String, String> = rows::held(core.store.pool(), now).await?.into_iter().collect();
+    if let Some(why) = held.get(host) {
+        return refused(format!("{host} is not corrected: {why}"));
+    }
+    let mut allowed = Allowed::default();
+    for item in items {
+        let query = sqlx::query(
+            "SELECT items.seen, items.wanted, items.origin FROM items JOIN hosts ON hosts.id = items.host \
+             WHERE hosts.name = $1 AND items.thing = $2 AND items.property = $3 AND items.cause <> 'fine'",
+        );
+        let query = query.bind(host).bind(&item.thing).bind(&item.property);
+        let row = query.fetch_optional(core.store.pool()).await?;
+        let Some(row) = row else {
+            return refused(format!("{} of {} is as declared by now, or is not known", item.property, item.thing));
+        };
+        let (seen, wanted): (Option<String>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+        if (&seen, &wanted) != (&item.seen, &item.wanted) {
+            return refused(format!("{} of {} is not as you saw it any more: look again", item.property, item.thing));
+        }
+        allowed.origins.insert(row.try_get(2)?);
+    }
+    if allowed.is_empty() {
+        return refused("nothing was chosen to be corrected");
+    }
+    begin(core, author, &schedule, State::Correcting, Some((host.to_owned(), Some(allowed)))).await
+}
+
+/// Writes a round down that somebody asked for: of one host, or of all.
+async fn begin(
+    core: &Core,
+    author: &str,
+    schedule: &Schedule,
+    state: State,
+    host: Option<(String, Option<Allowed>)>,
+) -> Result<Begun, Refused> {
+    let now = core.now();
+    let mut due = now;
+    let mut write = core.store.write().await?;
+    let id = loop {
+        let id = round_id(&schedule.name, due);
+        let name = schedule.name.clone();
+        let round = Round { id: id.clone(), schedule: name, due, state, author: Some(author.to_owned()) };
+        if rows::insert(&mut write, &round, None, now).await? {
+            break id;
+        }
+        // Two at one moment.
+        due = due.checked_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
+    };
+    if let Some((host, allowed)) = host {
+        rows::add_jobs(&mut write, &id, &[(host.clone(), now)]).await?;
+        if let Some(allowed) = allowed {
+            let mark = Mark { state: "to_correct", allowed: Some(&allowed), ..Mark::default() };
+            rows::mark(&mut write, &id, &host, mark).await?;
+        }
+    }
+    write.commit().await?;
+    core.say(format!("{}: {author} asked for the round of {due}", schedule.name));
+    Ok(Begun { round: Some(id) })
+}
+
+async fn hold(core: &Core, author: &str, host: &str, until: Timestamp, reason: &str) -> Result<Begun, Refused> {
+    let (now, reason) = (core.now(), reason.trim());
+    if reason.is_empty() || reason.len() > REASON {
+        return refused(format!("a hold needs a reason of at most {REASON} bytes"));
+    }
+    if until <= now || until > now.checked_add(LONGEST).unwrap_or(Timestamp::MAX) {
+        return refused("a hold ends after now and within 30 days");
+    }
+    let mut write = core.store.write().await?;
+    let query = sqlx::query(
+        "INSERT INTO holds (host, author, began, until, reason) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (host) DO UPDATE SET \
+         author = excluded.author, began = excluded.began, until = excluded.until, reason = excluded.reason",
+    );
+    let query = query.bind(host).bind(author).bind(now.as_microsecond()).bind(until.as_microsecond()).bind(reason);
+    query.execute(&mut *write).await?;
+    write.commit().await?;
+    core.say(format!("{host}: held by {author} until {until}: {reason}"));
+    Ok(Begun { round: None })
+}
+
+async fn release(core: &Core, author: &str, host: &str) -> Result<Begun, Refused> {
+    let mut write = core.store.write().await?;
+    let gone = sqlx::query("DELETE FROM holds WHERE host = $1").bind(host).execute(&mut *write).await?.rows_affected();
+    write.commit().await?;
+    if gone == 0 {
+        return refused(format!("{host} is not held here"));
+    }
+    core.say(format!("{host}: {author} ended the hold"));
+    Ok(Begun { round: None })
+}
