@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners};
+use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
 use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Store, StoreUrl};
 use serde::Deserialize;
 
@@ -107,15 +107,4 @@ pub(crate) async fn index(settings: &RecordSettings) -> Vec<String> {
 /// What is said of runs that could not be taken into the index.
 pub(crate) fn troubles(trouble: &[(String, String)]) -> Vec<String> {
     trouble.iter().map(|(run, why)| format!("run {run} cannot be taken into the index: {why}")).collect()
-}
-
-/// An error and what is behind it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -1,8 +1,11 @@
 //! What a run saw of the settings, kept beside the journal.
 
-use rectify_core::rollout::{Assume, Gather, note_skips};
+use rectify_core::{
+    rollout::{Assume, Gather, note_skips},
+    text::chain,
+};
 
-use super::{Desk, Standing, chain};
+use super::{Desk, Standing};
 
 /// Keeps what a run saw. One that supposed a date or a stage saw nothing real.
 ///

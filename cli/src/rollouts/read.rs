@@ -8,10 +8,11 @@ use rectify_core::{
     inventory::Files,
     playbook::Playbook,
     rollout::{self, Assume, Rollouts, StepName},
+    text::chain,
 };
 use rectify_server::rollouts::{Store, StoreError};
 
-use super::{Desk, chain};
+use super::Desk;
 use crate::{
     args::{Clock, Described, Log},
     config::Config,

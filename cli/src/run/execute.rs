@@ -13,6 +13,7 @@ use rectify_core::{
     plan::Mode,
     playbook::Files,
     rollout::Gather,
+    text::chain,
 };
 use rectify_remote::run::{BlobSource, Order};
 use rectify_server::store::Recorder;
@@ -25,7 +26,7 @@ use crate::{
     display::{Display, Options, Painter, Screen, text::line},
     files::Disk,
     project::Project,
-    record::{Keep, chain, index},
+    record::{Keep, index},
 };
 
 /// The terminal behind stderr, to paint on. One that cannot move its cursor is none. Where stdout `waits` for the end of the

@@ -10,6 +10,7 @@ use std::{
 use rectify_core::{
     event::{Event, Failure, IllegalTransition, RunEvent},
     rollout::Gather,
+    text::chain,
     vault::Keyring,
 };
 use rectify_remote::{
@@ -24,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{display::Display, record::chain};
+use crate::display::Display;
 
 /// How often the display may show how things are.
 const TICK: Duration = Duration::from_millis(100);

@@ -10,6 +10,7 @@ use std::{
 use rectify_core::{
     plan::Mode,
     rollout::{Assume, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName, owners},
+    text::chain,
 };
 use rectify_server::{
     announce::{Attempt, Post, motd, site::Site},
@@ -26,7 +27,7 @@ use crate::{
         text::{count, line, names},
     },
     exit::{self, Expected},
-    rollouts::{Standing, chain, evidence},
+    rollouts::{Standing, evidence},
     run::{Execution, Reach, passwords, screen},
     theme::{Meaning, Theme},
 };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rectify_core::rollout::{Entry, Journal, News, Record};
 
 use crate::{
-    channels::{ChannelError, Channels, Letter, Message, chain},
+    channels::{ChannelError, Channels, Letter, Message, why},
     rollouts::{Store, StoreError},
     templates::Templates,
 };
@@ -100,7 +100,7 @@ impl Post<'_> {
         let (entry, failed) = match sent {
             Ok(()) => (Entry::Delivered { of: record.id.clone(), to: to.to_owned() }, None),
             Err(e) => {
-                let error = chain(&e);
+                let error = why(&e);
                 (Entry::Failed { of: record.id.clone(), to: to.to_owned(), error: error.clone() }, Some(error))
             }
         };

@@ -8,7 +8,7 @@ use rectify_core::digest::hex;
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::{ChannelError, Message, chain, secret};
+use super::{ChannelError, Message, secret, why};
 
 /// `[hook]` in `rectify.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,8 +86,8 @@ impl Hook {
                 Err(ChannelError::Unreached(format!("the web hook took longer than {patience} s")))
             }
             // The address may hold a token: it is not repeated.
-            Err(e) if e.is_builder() => Err(ChannelError::Refused(chain(&e.without_url()))),
-            Err(e) => Err(ChannelError::Unreached(chain(&e.without_url()))),
+            Err(e) if e.is_builder() => Err(ChannelError::Refused(why(&e.without_url()))),
+            Err(e) => Err(ChannelError::Unreached(why(&e.without_url()))),
         }
     }
 }

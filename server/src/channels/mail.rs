@@ -16,7 +16,7 @@ use lettre::{
 };
 use serde::Deserialize;
 
-use super::{ChannelError, Message as Sent, chain, secret::secret};
+use super::{ChannelError, Message as Sent, secret::secret, why};
 
 /// How the connection to the mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -125,8 +125,8 @@ impl Mail {
             sent.map_err(|_| ChannelError::Unreached(format!("the mail server took longer than {patience} s")))?;
         match sent {
             Ok(_) => Ok(()),
-            Err(e) if e.is_permanent() => Err(ChannelError::Refused(chain(&e))),
-            Err(e) => Err(ChannelError::Unreached(chain(&e))),
+            Err(e) if e.is_permanent() => Err(ChannelError::Refused(why(&e))),
+            Err(e) => Err(ChannelError::Unreached(why(&e))),
         }
     }
 

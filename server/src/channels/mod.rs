@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use rectify_core::text::{chain, plain};
 use serde::{Deserialize, Serialize};
 
 pub use hook::{Hook, HookSettings};
@@ -153,16 +154,26 @@ pub enum ChannelError {
     Unreached(String),
 }
 
-/// An error with all that is behind it, in one line that can be shown.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = cause.source();
+/// Why something was not sent, in one line that can be shown.
+pub(crate) fn why(error: &dyn std::error::Error) -> String {
+    plain(&chain(error), 500)
+}
+
+/// An address for people: what follows the machine in a web hook's may be a secret.
+pub fn shown(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_secret_in_an_address_is_not_shown() {
+        assert_eq!(shown("https://user:secret@hooks.example.org/services/TOKEN?x=y"), "https://hooks.example.org/…");
+        assert_eq!(shown("mailto:ops@example.org"), "mailto:ops@example.org");
     }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }

@@ -7,7 +7,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::outbox::{self, Due};
 use crate::{
-    channels::{ChannelError, Channels, Message, chain},
+    channels::{ChannelError, Channels, Message, why},
     store::{Store, StoreError},
 };
 
@@ -82,7 +82,7 @@ async fn lane_of(store: &Store, channels: &Channels, lane: Vec<Due>, now: Timest
             done.delivered += 1;
             continue;
         };
-        let (trouble, later) = (chain(&error), matches!(error, ChannelError::Unreached(_)));
+        let (trouble, later) = (why(&error), matches!(error, ChannelError::Unreached(_)));
         let next = next(&due, later, now);
         outbox::failed(store, &due, &trouble, at, next).await?;
         let told = (due.channel.clone(), trouble);

@@ -5,7 +5,7 @@
 //!                └──────────────────── one transaction ─────────────────┘
 //! ```
 //!
-//! [`tick`] decides who is told of what, and [`deliver`] takes it there. Both are called again and again by whoever serves; neither reads a clock.
+//! [`tick`] decides who is told of what, and [`deliver`] takes it there; neither reads a clock. A [`Teller`] does both as long as a server runs.
 
 mod audience;
 mod deliver;
@@ -16,6 +16,7 @@ pub mod metrics;
 mod notice;
 mod outbox;
 mod settings;
+mod teller;
 #[cfg(test)]
 mod tests;
 
@@ -39,9 +40,10 @@ use crate::{
 pub use deliver::{Delivered, deliver};
 pub use happening::Kind;
 pub use settings::{Address, Digest, NotifySettings, Only};
+pub use teller::{Office, Say, Teller};
 
-/// How often people are told at most where nothing is gathered for a digest.
-const PACE: SignedDuration = SignedDuration::from_mins(1);
+/// How often people are told at most, where nothing is gathered for a digest.
+pub const PACE: SignedDuration = SignedDuration::from_mins(1);
 /// What is older is told to nobody: the record was made anew, or nothing ran here for long.
 const STALE: SignedDuration = SignedDuration::from_hours(48);
 
@@ -56,6 +58,8 @@ pub struct Desk<'a> {
     pub templates: &'a Templates,
     /// The right side of Message-IDs.
     pub domain: &'a str,
+    /// How long nobody is told after somebody was, where nothing is gathered for a digest.
+    pub pace: SignedDuration,
 }
 
 /// What came of a [`tick`].
@@ -190,7 +194,7 @@ async fn last(read: &mut AnyConnection) -> Result<Option<Timestamp>, sqlx::Error
 fn is_due(desk: &Desk<'_>, last: Option<Timestamp>, now: Timestamp) -> bool {
     match (&desk.settings.digest, last) {
         (_, Some(last)) if last > now => true,
-        (None, Some(last)) => now.duration_since(last) >= PACE,
+        (None, Some(last)) => now.duration_since(last) >= desk.pace,
         (Some(digest), Some(last)) => digest.latest(now) > last,
         // The first time there is: it is noted, and a digest waits for its time.
         (_, None) => true,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::happening::{Change, Happening, Kind};
 use crate::{
-    channels::{ChannelError, Letter, Message, chain},
+    channels::{ChannelError, Letter, Message, why},
     templates::Templates,
     told::text::{count, names},
 };
@@ -107,7 +107,7 @@ impl Notice {
     /// A built-in template that cannot be rendered.
     pub(super) fn message(&self, templates: &Templates, id: &str, to: &To<'_>) -> Result<Message, ChannelError> {
         let letter = self.letter(templates, to).or_else(|e| {
-            let problem = format!("A template of this site cannot be used: {}", chain(&e));
+            let problem = format!("A template of this site cannot be used: {}", why(&e));
             let mut with = self.clone();
             with.remarks.push(problem);
             with.letter(&Templates::load(None)?, to)

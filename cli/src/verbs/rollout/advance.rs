@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use rectify_core::rollout::{Entry, Gate, Missing, Setting, Step, StepName, Subject};
+use rectify_core::{
+    rollout::{Entry, Gate, Missing, Setting, Step, StepName, Subject},
+    text::chain,
+};
 
 use super::{Office, note::said};
 use crate::{
     args::{Common, Scope},
     display::text::{count, line, names},
     exit::{self, Expected},
-    rollouts::chain,
     theme::Meaning,
 };
 

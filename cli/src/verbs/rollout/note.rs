@@ -84,7 +84,7 @@ pub(super) fn said(text: &str, what: &str) -> Result<String, Expected> {
 
 fn write(desk: &Desk, entry: Entry) -> anyhow::Result<Record> {
     let written = desk.store.write(desk.now, entry);
-    Ok(written.map_err(|e| Expected::failed(crate::rollouts::chain(&e)))?)
+    Ok(written.map_err(|e| Expected::failed(rectify_core::text::chain(&e)))?)
 }
 
 fn recorded(desk: &Desk, out: &mut impl Write) -> anyhow::Result<u8> {

@@ -21,8 +21,8 @@ fn channels(mail: Option<&MailSettings>) -> Arc<Channels> {
 }
 
 /// One host that drifts, told to these.
-async fn told(store: &Store, operators: &[&str]) -> Office {
-    let office = Office::told_at(operators);
+async fn told(store: &Store, operators: &[&str]) -> Bureau {
+    let office = Bureau::told_at(operators);
     hosts(store, &[("web1", &[])]).await;
     Moved::state(1, "r1", "fine", "drifted").add(store).await;
     Moved::item(1, "r1", "path:/etc/motd", "new").add(store).await;
@@ -190,7 +190,7 @@ fn what_a_server_took_and_never_finished_is_taken_up_after_its_lease() {
 #[test]
 fn operators_without_a_way_are_refused_at_the_start_and_owners_without_one_are_said() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         let told = office.settings.check(&channels(None)).unwrap_err().to_string();
         assert!(told.contains("mailto:ops@example.org") && told.contains("[mail]"), "{told}");
         hosts(&store, &[("web1", &["alpha"])]).await;
@@ -198,5 +198,43 @@ fn operators_without_a_way_are_refused_at_the_start_and_owners_without_one_are_s
         office.tick(&store, ten()).await;
         let done = deliver(&store, &channels(None), ten()).await.unwrap();
         assert!(done.failed.iter().all(|(_, why)| why.contains("add [mail]")) && done.failed.len() == 2, "{done:?}");
+    });
+}
+
+#[test]
+fn a_teller_tells_until_it_is_told_to_end_and_says_what_did_not_arrive() {
+    both(|store| async move {
+        let (hook, gone) = (HookServer::start(|| 200), HookServer::start(|| 404));
+        hosts(&store, &[("web1", &[])]).await;
+        let now = Timestamp::now();
+        Moved::state(1, "r1", "fine", "drifted").at(now).add(&store).await;
+        let bureau = Bureau::told_at(&[&hook.url(), &gone.url()]);
+        let office = Office {
+            settings: bureau.settings,
+            people: bureau.people,
+            templates: bureau.templates,
+            channels: channels(None),
+        };
+        let (lines, said) = (Arc::new(std::sync::Mutex::new(Vec::new())), Arc::new(tokio::sync::Notify::new()));
+        let (kept, notify) = (Arc::clone(&lines), Arc::clone(&said));
+        let say: Say = Arc::new(move |line: &str| {
+            kept.lock().unwrap().push(line.to_owned());
+            notify.notify_one();
+        });
+        let teller = Teller::new(store, Arc::new(crate::schedule::SystemClock), say, office);
+        let (halt, halted) = tokio::sync::watch::channel(false);
+        let running = tokio::spawn({
+            let teller = teller.clone();
+            async move { teller.run(halted).await }
+        });
+        said.notified().await;
+        halt.send(true).unwrap();
+        running.await.unwrap();
+        let lines = lines.lock().unwrap().clone();
+        assert!(
+            lines[0].starts_with("http://127.0.0.1:") && lines[0].contains("tried again: the web hook answered 404"),
+            "{lines:?}"
+        );
+        assert_eq!(hook.taken().len(), 1);
     });
 }

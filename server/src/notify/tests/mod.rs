@@ -26,20 +26,20 @@ fn minutes(n: i64) -> SignedDuration {
 }
 
 /// Who is told, and how.
-struct Office {
+struct Bureau {
     settings: NotifySettings,
     people: BTreeMap<String, Person>,
     templates: Templates,
 }
 
-impl Office {
+impl Bureau {
     /// One operator, and the owners alpha and beta.
     fn new() -> Self {
         let person = |name: &str| {
             let contacts = vec![Contact::parse(&format!("{name}@example.org")).unwrap()];
             (name.to_owned(), Person { name: name.to_owned(), contacts, at: Span::default() })
         };
-        Office {
+        Bureau {
             settings: NotifySettings { operators: vec!["ops@example.org".parse().unwrap()], ..Default::default() },
             people: [person("alpha"), person("beta")].into(),
             templates: Templates::load(None).unwrap(),
@@ -48,11 +48,12 @@ impl Office {
 
     fn told_at(operators: &[&str]) -> Self {
         let operators = operators.iter().map(|a| a.parse().unwrap()).collect();
-        Office { settings: NotifySettings { operators, ..Default::default() }, ..Office::new() }
+        Bureau { settings: NotifySettings { operators, ..Default::default() }, ..Bureau::new() }
     }
 
     fn desk(&self) -> Desk<'_> {
-        Desk { settings: &self.settings, people: &self.people, templates: &self.templates, domain: "example.org" }
+        let (settings, people, templates) = (&self.settings, &self.people, &self.templates);
+        Desk { settings, people, templates, domain: "example.org", pace: PACE }
     }
 
     async fn tick(&self, store: &Store, now: Timestamp) -> Told {

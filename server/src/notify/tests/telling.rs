@@ -9,7 +9,7 @@ const ALPHA: &str = "mailto:alpha@example.org";
 #[test]
 fn the_same_on_many_hosts_is_one_message_and_owners_hear_of_their_own() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         hosts(&store, &[("web1", &["alpha"]), ("web2", &["alpha"]), ("db1", &["beta"]), ("lone", &[])]).await;
         for (host, line) in [(1, "same"), (2, "same"), (3, "same"), (4, "other")] {
             Moved::state(host, "r1", "fine", "drifted").add(&store).await;
@@ -38,7 +38,7 @@ fn the_same_on_many_hosts_is_one_message_and_owners_hear_of_their_own() {
 #[test]
 fn an_address_that_is_an_operators_and_an_owners_gets_one_message() {
     both(|store| async move {
-        let office = Office::told_at(&["alpha@example.org", "stdout:"]);
+        let office = Bureau::told_at(&["alpha@example.org", "stdout:"]);
         hosts(&store, &[("web1", &["alpha", "gamma"])]).await;
         Moved::state(1, "r1", "fine", "failing").add(&store).await;
         let look = "INSERT INTO looks (host, at, run, state, took, trouble) VALUES (1, 5, 'r1', 'failing', 1, 'apt is locked')";
@@ -60,7 +60,7 @@ fn two_servers_tell_nobody_twice() {
         Moved::state(1, "r1", "fine", "unreachable").add(&store).await;
         let one = |_| {
             let store = store.clone();
-            tokio::spawn(async move { Office::new().tick(&store, ten()).await.messages })
+            tokio::spawn(async move { Bureau::new().tick(&store, ten()).await.messages })
         };
         let mut messages = 0;
         for told in (0..6).map(one).collect::<Vec<_>>() {
@@ -73,7 +73,7 @@ fn two_servers_tell_nobody_twice() {
 #[test]
 fn policy_that_waits_holds_and_first_looks_are_nobodys_news() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         hosts(&store, &[("web1", &["alpha"])]).await;
         for (old, new) in
             [("new", "fine"), ("fine", "pending"), ("pending", "fine"), ("fine", "held"), ("held", "fine")]
@@ -87,7 +87,7 @@ fn policy_that_waits_holds_and_first_looks_are_nobodys_news() {
 #[test]
 fn what_was_corrected_is_not_said_to_be_fine_too() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         hosts(&store, &[("web1", &[]), ("web2", &[]), ("web3", &[]), ("web4", &[])]).await;
         let corrected = |host, old| {
             let states = (old, "fine");
@@ -108,7 +108,7 @@ fn what_was_corrected_is_not_said_to_be_fine_too() {
 #[test]
 fn a_host_that_had_drifted_and_moves_further_is_told_of() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         hosts(&store, &[("web1", &[])]).await;
         Moved::item(1, "r2", "unit:ssh.service", "stopped").add(&store).await;
         office.tick(&store, ten()).await;
@@ -119,7 +119,7 @@ fn a_host_that_had_drifted_and_moves_further_is_told_of() {
 #[test]
 fn at_once_is_at_most_once_a_minute_and_a_digest_waits_for_its_time() {
     both(|store| async move {
-        let mut office = Office::new();
+        let mut office = Bureau::new();
         hosts(&store, &[("web1", &[])]).await;
         let now = ten();
         Moved::state(1, "r1", "fine", "drifted").add(&store).await;
@@ -149,7 +149,7 @@ fn at_once_is_at_most_once_a_minute_and_a_digest_waits_for_its_time() {
 #[test]
 fn flapping_is_said_once_then_nothing_until_it_was_quiet() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         hosts(&store, &[("web1", &["alpha"]), ("web2", &[])]).await;
         let mut now = ten();
         let flapping = |run, old, new| Moved { kind: "flapping", ..Moved::state(1, run, old, new) };
@@ -180,7 +180,7 @@ fn flapping_is_said_once_then_nothing_until_it_was_quiet() {
 #[test]
 fn what_comes_from_hosts_is_shown_and_never_obeyed_nor_without_end() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         let evil = "<script>alert(1)</script>\u{1b}[2J\r\nBcc: x@evil\u{202e}{{ 7 * 7 }}";
         let names: Vec<String> = (0..300).map(|n| format!("h{n:03}{evil}")).collect();
         let all: Vec<(&str, &[&str])> = names.iter().map(|n| (n.as_str(), &[][..])).collect();
@@ -210,7 +210,7 @@ fn what_comes_from_hosts_is_shown_and_never_obeyed_nor_without_end() {
 #[test]
 fn a_round_that_was_stopped_and_a_configuration_that_is_wrong_are_told_once() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         let add = "INSERT INTO rounds (id, schedule, due, state, why, ended) VALUES ($1, 'nightly', $2, $3, $4, $2)";
         let why = "60 of 100 hosts would be corrected, and the budget is 25 %";
         for (id, at, state) in [
@@ -237,7 +237,7 @@ fn a_round_that_was_stopped_and_a_configuration_that_is_wrong_are_told_once() {
 #[test]
 fn what_happened_long_ago_is_told_to_nobody() {
     both(|store| async move {
-        let office = Office::new();
+        let office = Bureau::new();
         hosts(&store, &[("web1", &[])]).await;
         Moved::state(1, "r1", "fine", "drifted").at(ten() - minutes(60 * 49)).add(&store).await;
         assert_eq!(office.tick(&store, ten()).await, Told::default());
@@ -248,7 +248,7 @@ fn what_happened_long_ago_is_told_to_nobody() {
 #[test]
 fn who_hears_of_what_can_be_chosen() {
     both(|store| async move {
-        let mut office = Office::new();
+        let mut office = Bureau::new();
         office.settings.only.owners = Some([Kind::Failing].into());
         office.settings.only.operators = Some([Kind::Drifted].into());
         hosts(&store, &[("web1", &["alpha"]), ("web2", &["alpha"])]).await;
@@ -265,7 +265,7 @@ fn a_template_that_cannot_be_used_keeps_nothing_from_people() {
     both(|store| async move {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("notice.txt"), "{{ no_such_thing }}").unwrap();
-        let office = Office { templates: Templates::load(Some(folder.path())).unwrap(), ..Office::new() };
+        let office = Bureau { templates: Templates::load(Some(folder.path())).unwrap(), ..Bureau::new() };
         hosts(&store, &[("web1", &[])]).await;
         Moved::state(1, "r1", "fine", "drifted").add(&store).await;
         office.tick(&store, ten()).await;
