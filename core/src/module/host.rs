@@ -17,6 +17,8 @@ use std::{
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Trace;
+
 use super::{Entity, Extent, HostError, HostResult, PackageDb, PackageRequest, Transaction, Unit, UnitAction};
 
 /// What kind of thing is at a path.
@@ -274,6 +276,11 @@ pub trait Observe: Send + Sync {
 
     /// The user id that the host's operations run under.
     fn uid(&self) -> u32;
+
+    /// What the host knows of when and by whom these things were changed, in the words of its logs. To look for it is best effort.
+    fn traces(&self, _things: &[Entity]) -> Vec<Trace> {
+        Vec::new()
+    }
 
     /// Bytes of a blob that came with the plan; an unknown hash is an error.
     fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {

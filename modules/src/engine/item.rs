@@ -311,6 +311,8 @@ fn judge(context: &Context<'_>, done: &mut Done) {
                 outcome = Outcome::Failed { failure: Failure::new(format!("failed_when holds: {text}")) };
             }
             Verdict::No(_) if matches!(outcome, Outcome::Failed { .. }) => {
+                // Nobody looked again whether it came to what was wanted.
+                done.report.kept = None;
                 outcome = if run.checks() { Outcome::WouldChange } else { Outcome::Changed };
             }
             Verdict::Error(failure) => outcome = Outcome::Failed { failure },

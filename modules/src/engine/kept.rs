@@ -5,9 +5,9 @@ use std::path::Path;
 use rectify_core::{
     arg::Arg,
     digest,
-    event::{Keeper, Kept},
+    event::{Keeper, Kept, Thing},
     mask::Masker,
-    module::{Content, ErasedResource, Managed, Operate, Seen},
+    module::{Content, Entity, ErasedResource, Managed, Operate, Seen},
 };
 
 use super::Run;
@@ -19,7 +19,51 @@ pub(crate) fn of(run: &Run<'_>, resource: &dyn ErasedResource, args: &Arg, seen:
     let policy = managed.open.then(|| policy(args, &masker));
     let find = |sha256: &str| text(sha256, &managed, host);
     let keeper = Keeper { masker: &masker, known: run.plan.options.known.as_ref(), find: &find };
-    keeper.keep(&managed, &seen.before, &seen.after, seen.differs, policy)
+    let mut kept = keeper.keep(&managed, &seen.before, &seen.after, seen.differs, policy);
+    if run.plan.options.traces {
+        for thing in &mut kept.things {
+            let things = changed(thing);
+            if !things.is_empty() {
+                thing.traces = host.traces(&things);
+            }
+        }
+    }
+    kept
+}
+
+/// What of a thing is not as wanted: itself, or what its properties are about.
+fn changed(thing: &Thing) -> Vec<Entity> {
+    let mut out: Vec<Entity> = Vec::new();
+    for property in thing.properties.iter().filter(|p| p.seen() != p.wanted()) {
+        let entity = about(&property.property).or_else(|| entity(&thing.thing));
+        out.extend(entity.filter(|entity| !out.contains(entity)));
+    }
+    out
+}
+
+/// `paths./srv/x.mode`, `packages.curl`: a list of what deviates.
+fn about(property: &str) -> Option<Entity> {
+    let (list, name) = property.split_once('.')?;
+    match list {
+        "packages" => Some(Entity::Package(name.to_owned())),
+        "paths" | "below" | "files" => {
+            let path = name.rsplit_once('.').map_or(name, |(path, _)| path);
+            path.starts_with('/').then(|| Entity::Path(path.into()))
+        }
+        _ => None,
+    }
+}
+
+fn entity(thing: &str) -> Option<Entity> {
+    let (kind, name) = thing.split_once(':')?;
+    Some(match kind {
+        "path" => Entity::Path(name.into()),
+        "package" => Entity::Package(name.to_owned()),
+        "unit" => Entity::Unit(name.to_owned()),
+        "user" => Entity::User(name.to_owned()),
+        "group" => Entity::Group(name.to_owned()),
+        _ => return None,
+    })
 }
 
 /// What a task wants, as a hash: secrets are hidden first, so that none can be guessed from it.

@@ -30,6 +30,7 @@ macro_rules! look_behind {
             fn unit(&self, name: &str) -> rectify_core::module::HostResult<rectify_core::module::Unit>;
             fn sysctl(&self, key: &str) -> rectify_core::module::HostResult<Option<String>>;
             fn kernel_modules(&self) -> rectify_core::module::HostResult<indexmap::IndexMap<String, u32>>;
+            fn traces(&self, things: &[rectify_core::module::Entity]) -> Vec<rectify_core::event::Trace>;
             fn blob(&self, sha256: &str) -> rectify_core::module::HostResult<std::sync::Arc<[u8]>>;
         }
     };

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use rectify_core::drift::{Flap, Look, State, flapping};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
+use super::rows::rows;
 use crate::store::values;
 
 /// A day, in microseconds.
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Rows in one statement.
-const ROWS: usize = 1000;
+/// Hosts in one statement.
+const HOSTS: usize = 500;
 
 /// What is known of a host as a whole.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub(super) async fn read(db: &mut AnyConnection, looks: &[(i64, Look)]) -> Resul
     let first = ended.values().min().copied().unwrap_or_default();
     let ids: Vec<i64> = ended.keys().copied().collect();
     let mut all = HashMap::new();
-    for some in ids.chunks(ROWS) {
+    for some in ids.chunks(HOSTS) {
         let within = values(1, some.len());
         let text = format!("SELECT id, state, last_look FROM hosts WHERE id IN {within}");
         let mut query = sqlx::query(AssertSqlSafe(text));
@@ -122,7 +123,7 @@ pub(super) async fn put(db: &mut AnyConnection, all: &[Now]) -> Result<(), sqlx:
         }
     }
     for ((state, run), hosts) in by_state {
-        for some in hosts.chunks(ROWS) {
+        for some in hosts.chunks(HOSTS) {
             let text = format!(
                 "UPDATE looks SET state = ${} WHERE host IN {} AND run = ${}",
                 some.len() + 1,
@@ -141,7 +142,7 @@ pub(super) async fn put(db: &mut AnyConnection, all: &[Now]) -> Result<(), sqlx:
 
 /// Writes what happened.
 pub(super) async fn put_transitions(db: &mut AnyConnection, all: &[Transition]) -> Result<(), sqlx::Error> {
-    for some in all.chunks(ROWS) {
+    for some in all.chunks(rows(12)) {
         let text = format!(
             "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference) VALUES {} \
              ON CONFLICT (id) DO NOTHING",

@@ -11,8 +11,16 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 
 use crate::store::values;
 
-/// Rows in one statement: with nineteen columns below the 32,766 parameters that SQLite takes.
-const ROWS: usize = 1000;
+/// Hosts or hashes in one statement that reads.
+const READ: usize = 500;
+
+/// The parameters of one statement. SQLite finds each `$N` by going through all before it, so that many cost more than more statements do.
+const PARAMETERS: usize = 900;
+
+/// How many rows with so many columns go into one statement.
+pub(super) fn rows(columns: usize) -> usize {
+    PARAMETERS / columns
+}
 
 /// Everything that is known of a host's items.
 pub(super) type Items = BTreeMap<Key, Known>;
@@ -20,7 +28,7 @@ pub(super) type Items = BTreeMap<Key, Known>;
 /// What is known of these hosts.
 pub(super) async fn read(db: &mut AnyConnection, hosts: &[i64]) -> Result<HashMap<i64, Items>, sqlx::Error> {
     let mut all: HashMap<i64, Items> = HashMap::new();
-    for some in hosts.chunks(ROWS) {
+    for some in hosts.chunks(READ) {
         let text = format!(
             "SELECT i.host, i.thing, i.property, i.setting, i.task, i.origin, i.seen, i.wanted, i.remembered, i.known, i.cause, i.since, i.before, \
              i.looks, i.difference, i.traces, i.run, i.cover, c.at FROM items i LEFT JOIN covers c ON c.host = i.host AND c.cover = i.cover \
@@ -102,7 +110,7 @@ pub(super) async fn write(db: &mut AnyConnection, items: &[(i64, Key, Known)]) -
         "cover",
     ];
     let sets: Vec<String> = COLUMNS[3..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
-    for some in items.chunks(ROWS) {
+    for some in items.chunks(rows(COLUMNS.len())) {
         let text_of_it = format!(
             "INSERT INTO items ({}) VALUES {} ON CONFLICT (host, thing, property) DO UPDATE SET {}",
             COLUMNS.join(", "),
@@ -142,7 +150,7 @@ pub(super) async fn cover(
     covers: &[(i64, String, i64)],
     moved: &[i64],
 ) -> Result<(), sqlx::Error> {
-    for some in covers.chunks(ROWS) {
+    for some in covers.chunks(rows(3)) {
         let text = format!(
             "INSERT INTO covers (host, cover, at) VALUES {} ON CONFLICT (host, cover) DO UPDATE SET \
              at = CASE WHEN excluded.at > covers.at THEN excluded.at ELSE covers.at END",
@@ -154,7 +162,7 @@ pub(super) async fn cover(
         }
         query.execute(&mut *db).await?;
     }
-    for some in moved.chunks(ROWS) {
+    for some in moved.chunks(READ) {
         let text = format!(
             "DELETE FROM covers WHERE host IN {} AND NOT EXISTS \
              (SELECT 1 FROM items WHERE items.host = covers.host AND items.cover = covers.cover)",
@@ -176,7 +184,7 @@ pub(super) async fn lines(
 ) -> Result<HashMap<String, String>, sqlx::Error> {
     let mut all = HashMap::new();
     let hashes: Vec<&String> = hashes.iter().collect();
-    for some in hashes.chunks(ROWS) {
+    for some in hashes.chunks(READ) {
         let text = format!("SELECT hash, lines FROM contents WHERE hash IN {}", values(1, some.len()));
         let mut query = sqlx::query(AssertSqlSafe(text));
         for hash in some {
@@ -195,7 +203,7 @@ pub(super) async fn put_lines(
     lines: &BTreeMap<String, (String, i64)>,
 ) -> Result<(), sqlx::Error> {
     let all: Vec<_> = lines.iter().collect();
-    for some in all.chunks(ROWS) {
+    for some in all.chunks(rows(3)) {
         let text = format!(
             "INSERT INTO contents (hash, lines, used) VALUES {} ON CONFLICT (hash) DO NOTHING",
             values(some.len(), 3)

@@ -11,8 +11,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 use super::rows;
 use crate::store::{Store, StoreError, values};
 
-/// Rows in one statement.
-const ROWS: usize = 1000;
+/// Hosts in one statement.
+const HOSTS: usize = 500;
 
 /// An item that is not as wanted. Times are microseconds since 1970, UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Open {
 /// A database that cannot be read.
 pub async fn open_items(store: &Store, hosts: &[String]) -> Result<Vec<Open>, StoreError> {
     let mut all = Vec::new();
-    for some in hosts.chunks(ROWS) {
+    for some in hosts.chunks(HOSTS) {
         let text = format!(
             "SELECT h.name, i.thing, i.property, i.cause, i.since, i.before, i.looks, i.setting, i.task, i.origin, i.seen, i.wanted, i.remembered, \
              i.known, i.difference, i.traces, i.run FROM hosts h JOIN items i ON i.host = h.id WHERE i.cause <> 'fine' AND h.name IN {} \
@@ -100,7 +100,7 @@ fn open(row: &sqlx::any::AnyRow) -> Result<Open, sqlx::Error> {
 /// A database that cannot be read.
 pub async fn known_contents(store: &Store, hosts: &[String]) -> Result<HashMap<String, BTreeSet<String>>, StoreError> {
     let mut all: HashMap<String, BTreeSet<String>> = HashMap::new();
-    for some in hosts.chunks(ROWS) {
+    for some in hosts.chunks(HOSTS) {
         for column in ["remembered", "seen", "wanted"] {
             // What is fine is the same in all three.
             let open = if column == "remembered" { "" } else { "AND i.cause <> 'fine'" };

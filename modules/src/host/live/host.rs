@@ -6,9 +6,12 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use rectify_core::module::{
-    Command, DirEntry, Effects, Group, GroupChange, HostResult, Meta, Observe, Operate, Output, PackageDb,
-    PackageRequest, Transaction, Unit, UnitAction, User, UserChange, WriteAttrs,
+use rectify_core::{
+    event::Trace,
+    module::{
+        Command, DirEntry, Effects, Entity, Group, GroupChange, HostResult, Meta, Observe, Operate, Output, PackageDb,
+        PackageRequest, Transaction, Unit, UnitAction, User, UserChange, WriteAttrs,
+    },
 };
 
 use super::{
@@ -21,7 +24,7 @@ use super::{
     },
     kernel, packages,
     text::io,
-    units,
+    traces, units,
 };
 
 const PROC: &str = "/proc";
@@ -126,6 +129,10 @@ impl Observe for Live {
 
     fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
         self.blobs.get(sha256)
+    }
+
+    fn traces(&self, things: &[Entity]) -> Vec<Trace> {
+        traces::find(self, things)
     }
 }
 

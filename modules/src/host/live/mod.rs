@@ -7,6 +7,7 @@
 //! process/   programs: groups of their own, both outputs drained, ended with the helper
 //! units      systemctl
 //! kernel     /proc/sys, /proc/modules, modprobe
+//! traces/    when and by whom something was changed, by times and logs
 //! blobs      the files that came with the plan
 //! ```
 //!
@@ -24,6 +25,7 @@ mod kernel;
 mod packages;
 mod process;
 mod text;
+mod traces;
 mod units;
 
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub struct Live {
     accounts: accounts::Source,
     packages: packages::Cache,
     units: units::Cache,
+    audit: traces::Log,
 }
 
 impl Live {
@@ -60,6 +63,7 @@ impl Live {
             accounts: accounts::Source::new("/etc"),
             packages: packages::Cache::default(),
             units: units::Cache::default(),
+            audit: traces::Log::default(),
         }
     }
 

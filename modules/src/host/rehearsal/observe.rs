@@ -6,8 +6,10 @@ use std::{
 };
 
 use indexmap::IndexMap;
+use rectify_core::event::Trace;
 use rectify_core::module::{
-    Command, DirEntry, Group, HostResult, Meta, Observe, Output, PackageDb, PackageRequest, Transaction, Unit, User,
+    Command, DirEntry, Entity, Group, HostResult, Meta, Observe, Output, PackageDb, PackageRequest, Transaction, Unit,
+    User,
 };
 
 use super::RehearsalView;
@@ -104,5 +106,10 @@ impl Observe for RehearsalView<'_> {
 
     fn blob(&self, sha256: &str) -> HostResult<Arc<[u8]>> {
         self.rehearsal.shared.world.blob(sha256)
+    }
+
+    // What was changed before the rehearsal began is what people ask for.
+    fn traces(&self, things: &[Entity]) -> Vec<Trace> {
+        self.rehearsal.shared.world.base.traces(things)
     }
 }

@@ -1,0 +1,130 @@
+//! What the machine knows of when and by whom something was changed: file times, the package manager's log, systemd, the audit log.
+//!
+//! All of it may have been written by anybody who could change the thing itself, so it is told as what the source says. It is bounded, and made fit to
+//! be shown where it is read.
+
+mod audit;
+mod packages;
+
+use std::{
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+};
+
+use rectify_core::{
+    event::Trace,
+    module::{Command, Entity},
+};
+
+pub(super) use self::audit::Log;
+use super::{
+    Live,
+    files::look,
+    text::{sanitize, show},
+};
+use crate::kind::shared::clock;
+
+/// The most bytes of a log that are looked at, from its end.
+const TAIL: u64 = 4 << 20;
+
+/// The most bytes of a text in a trace.
+const TEXT: usize = 300;
+
+/// The most things that are asked for at a time.
+const THINGS: usize = 8;
+
+/// Everything that is known of these things.
+pub(super) fn find(live: &Live, things: &[Entity]) -> Vec<Trace> {
+    let mut out = Vec::new();
+    for thing in things.iter().take(THINGS) {
+        match thing {
+            Entity::Path(path) | Entity::Tree(path) => {
+                out.extend(file(path));
+                out.extend(live.audit.find(live, &[path], None));
+            }
+            Entity::Package(name) => out.extend(packages::find(live, name)),
+            Entity::Unit(name) => out.extend(unit(live, name)),
+            Entity::User(name) | Entity::Group(name) => {
+                let group = matches!(thing, Entity::Group(_));
+                let path = Path::new(if group { "/etc/group" } else { "/etc/passwd" });
+                out.extend(file(path));
+                out.extend(live.audit.find(live, &[path], Some(name)));
+            }
+            Entity::Sysctl(_) | Entity::KernelModule(_) | Entity::Other(..) => {}
+        }
+    }
+    out.dedup();
+    out
+}
+
+/// A trace with nothing but who says so and what.
+fn said(source: &str, what: impl Into<String>) -> Trace {
+    Trace { source: source.into(), at: None, account: None, program: None, what: what.into() }
+}
+
+/// The times of a file; of one that is not there, those of the folder that it is gone from.
+fn file(path: &Path) -> Vec<Trace> {
+    let at = |nanoseconds: i64, what: String| Trace { at: Some(nanoseconds / 1000), ..said("file", what) };
+    let Ok(found) = look::lstat(path) else { return Vec::new() };
+    if let Some(meta) = found {
+        let name = show(path);
+        let mut out = vec![at(meta.mtime, format!("content of {name} changed"))];
+        if meta.ctime != meta.mtime {
+            out.push(at(meta.ctime, format!("content, mode, owner or name of {name} changed")));
+        }
+        return out;
+    }
+    let above = path.ancestors().skip(1).find_map(|folder| Some((folder, look::lstat(folder).ok()??)));
+    above
+        .map(|(folder, meta)| at(meta.mtime, format!("something came to or went from {}", show(folder))))
+        .into_iter()
+        .collect()
+}
+
+/// When a unit changed its state, by systemd.
+fn unit(live: &Live, name: &str) -> Option<Trace> {
+    let properties = "--property=ActiveState,SubState,StateChangeTimestamp";
+    let output = live.machinery(&Command::new(["systemctl", "show", "--no-pager", properties, "--", name])).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let field = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default();
+    // `Sun 2026-11-22 07:18:54 CET`, by the machine's own clock.
+    let then: Vec<&str> = field("StateChangeTimestamp").split(' ').skip(1).take(2).collect();
+    let at = local(live, &then.join(" "))?;
+    let state = format!("{name} became {} ({})", field("ActiveState"), field("SubState"));
+    Some(Trace { at: Some(at), ..said("systemd", fit(&state)) })
+}
+
+/// `2026-11-22 07:18:54` by the machine's own clock, which date(1) knows how to read; microseconds since 1970.
+fn local(live: &Live, text: &str) -> Option<i64> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Only what is a time is handed on.
+    clock::parse(&text, "%Y-%m-%d %H:%M:%S").ok()?;
+    let output = live.machinery(&Command::new(["date", "-d", &text, "+%s"])).ok()?;
+    String::from_utf8_lossy(&output.stdout).trim().parse::<i64>().ok()?.checked_mul(1_000_000)
+}
+
+/// The end of a log, from a whole line on; `None` where there is none, or it may not be read.
+fn tail(path: &str) -> Option<Vec<u8>> {
+    let (mut file, stat) = look::open_regular("reading", Path::new(path)).ok()??;
+    let size = u64::try_from(stat.st_size).unwrap_or_default();
+    let from = size.saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes).ok()?;
+    if from > 0 {
+        let begin = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |end| end + 1);
+        bytes.drain(..begin);
+    }
+    Some(bytes)
+}
+
+/// Text of a log, fit to be shown.
+fn fit(text: &str) -> String {
+    let mut text = sanitize(text.as_bytes());
+    if text.len() > TEXT {
+        let end = (0..=TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
