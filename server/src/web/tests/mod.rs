@@ -1,6 +1,9 @@
 //! The whole router on a seeded record.
 
+mod acts;
+mod attacks;
 mod browser;
+mod people;
 mod seed;
 mod site;
 mod views;

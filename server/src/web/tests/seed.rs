@@ -216,7 +216,7 @@ pub(super) async fn stories(store: &Store) {
         look(1, "drifted"),
         look(2, "drifted"),
         look(3, "fine"),
-        format!("INSERT INTO flapping (host, since, last) VALUES (900002, {}, {now})", now - 9 * HOUR),
+        format!("INSERT INTO flapping (host, since) VALUES (900002, {})", now - 9 * HOUR),
         format!(
             "INSERT INTO holds (host, author, began, until, reason) VALUES ({}, 'eva', {}, {}, {})",
             quoted(EVIL),
