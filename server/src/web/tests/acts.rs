@@ -43,21 +43,27 @@ async fn an_operator_looks_holds_and_releases() {
     assert_eq!(answer.header("location"), "/schedules/hourly?told=check");
     let until = jiff::Timestamp::from_microsecond(seed::now() + 2 * seed::HOUR).unwrap();
     let by_eva = |ask: Ask| ("eva".to_owned(), ask);
-    assert_eq!(*asked.lock().unwrap(), [
-        by_eva(Ask::CheckHost { schedule: "hourly".into(), host: name.clone() }),
-        by_eva(Ask::Hold { host: name.clone(), until, reason: "we look for something".into() }),
-        by_eva(Ask::Release { host: name }),
-        by_eva(Ask::Check { schedule: "hourly".into() }),
-    ]);
+    assert_eq!(
+        *asked.lock().unwrap(),
+        [
+            by_eva(Ask::CheckHost { schedule: "hourly".into(), host: name.clone() }),
+            by_eva(Ask::Hold { host: name.clone(), until, reason: "we look for something".into() }),
+            by_eva(Ask::Release { host: name }),
+            by_eva(Ask::Check { schedule: "hourly".into() }),
+        ]
+    );
     let mut log = log(&site).await;
     log.sort();
-    assert_eq!(log, [
-        "eva check bastion.example.org done",
-        "eva check hourly done",
-        "eva hold bastion.example.org done",
-        "eva login page done",
-        "eva release bastion.example.org done",
-    ]);
+    assert_eq!(
+        log,
+        [
+            "eva check bastion.example.org done",
+            "eva check hourly done",
+            "eva hold bastion.example.org done",
+            "eva login page done",
+            "eva release bastion.example.org done",
+        ]
+    );
     let shown = eva.get(&site, "/actions").await;
     assert!(shown.text.contains("we look for something") && shown.text.contains("127.0.0.1"), "{}", shown.text);
 }
@@ -73,7 +79,11 @@ async fn what_was_seen_is_corrected_and_nothing_else() {
     let fields = [("schedule", "hourly"), ("setting", "motd"), ("digest", digest.as_str())];
 
     // It moves between the look and the click.
-    change(&site, "UPDATE items SET seen = '0777' WHERE host = 900001 AND thing = 'path:/etc/motd' AND property = 'mode'").await;
+    change(
+        &site,
+        "UPDATE items SET seen = '0777' WHERE host = 900001 AND thing = 'path:/etc/motd' AND property = 'mode'",
+    )
+    .await;
     let answer = eva.post(&site, &format!("{HOST}/correct"), &fields).await;
     assert_eq!(answer.status, StatusCode::CONFLICT);
     assert!(answer.text.contains("Nothing was done") && asked.lock().unwrap().is_empty());
@@ -138,7 +148,8 @@ async fn an_objection_stands_in_the_journal() {
     }
     let unknown = eva.post(&site, "/settings/none/object", &[("owner", "team1"), ("reason", "r")]).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
-    let answer = eva.post(&site, "/settings/motd/object", &[("owner", "team1"), ("reason", "our pager <b>reads</b> it")]).await;
+    let answer =
+        eva.post(&site, "/settings/motd/object", &[("owner", "team1"), ("reason", "our pager <b>reads</b> it")]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     let page = eva.get(&site, answer.header("location")).await;
     assert!(page.text.contains("our pager &#60;b&#62;reads"), "{}", page.text);

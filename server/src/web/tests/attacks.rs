@@ -30,7 +30,9 @@ async fn every_answer_forbids_what_no_page_of_ours_does() {
     for path in ["/", "/hosts/nobody", "/assets/page.css", "/nowhere", "/login"] {
         let answer = site.get(path).await;
         let policy = answer.header("content-security-policy");
-        for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for part in
+            ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
+        {
             assert!(policy.contains(part), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -48,7 +50,9 @@ async fn every_answer_forbids_what_no_page_of_ours_does() {
 #[tokio::test]
 async fn another_name_that_leads_here_is_not_answered() {
     let site = Site::seeded().await;
-    for host in ["evil.example.org", "evil.example.org:8470", "127.0.0.1:8471", "localhost", "127.0.0.1:8470.evil.org", ""] {
+    for host in
+        ["evil.example.org", "evil.example.org:8470", "127.0.0.1:8471", "localhost", "127.0.0.1:8470.evil.org", ""]
+    {
         let answer = site.ask(Request::get("/").header(header::HOST, host), "").await;
         assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
         assert!(!answer.text.contains("bastion") && !answer.text.contains("evil"), "{}", answer.text);
@@ -216,7 +220,14 @@ async fn sessions_end_with_time_and_with_the_account() {
 #[tokio::test]
 async fn a_login_leads_nowhere_else() {
     let (site, _asked, _folder) = closed(WebSettings::default()).await;
-    for next in ["https://evil.example.org/", "//evil.example.org", "/\\evil.example.org", "javascript:alert(1)", "/%0d%0aSet-Cookie:x", "\r\nX: y"] {
+    for next in [
+        "https://evil.example.org/",
+        "//evil.example.org",
+        "/\\evil.example.org",
+        "javascript:alert(1)",
+        "/%0d%0aSet-Cookie:x",
+        "\r\nX: y",
+    ] {
         let mut browser = Browser::default();
         let form = browser.get(&site, &format!("/login?next={}", crate::web::answer::encoded(next))).await;
         let carried = field(&form.text, "next").unwrap();
@@ -261,7 +272,8 @@ async fn passwords_cannot_be_guessed_and_names_cannot_be_told() {
 #[tokio::test]
 async fn only_the_proxy_says_who_somebody_is() {
     let roles = RoleSettings { operators: ["ops".to_owned()].into(), readers: Some(["staff".to_owned()].into()) };
-    let proxy = ProxySettings { from: ["10.0.0.1".parse().unwrap()].into(), user_header: None, groups_header: None, roles };
+    let proxy =
+        ProxySettings { from: ["10.0.0.1".parse().unwrap()].into(), user_header: None, groups_header: None, roles };
     let settings = WebSettings { proxy: Some(proxy), ..WebSettings::default() };
     let site = Site::new(settings, None).await;
     let from = |ip: [u8; 4], headers: &[(&str, &str)]| {
@@ -302,16 +314,29 @@ async fn what_is_too_long_or_odd_is_refused_and_breaks_nothing() {
     let long = "x".repeat(100_000);
     let answer = eva.post(&site, "/hosts/bastion.example.org/hold", &[("hours", "2"), ("reason", &long)]).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
-    for (hours, reason) in [("0", "r"), ("-1", "r"), ("721", "r"), ("9223372036854775807", "r"), ("x", "r"), ("2", " ")] {
+    for (hours, reason) in [("0", "r"), ("-1", "r"), ("721", "r"), ("9223372036854775807", "r"), ("x", "r"), ("2", " ")]
+    {
         let answer = eva.post(&site, "/hosts/bastion.example.org/hold", &[("hours", hours), ("reason", reason)]).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{hours} {reason:?}");
     }
     assert!(asked.lock().unwrap().is_empty());
-    for path in ["/runs/..%2F..%2Fetc%2Fpasswd", "/runs/%00", "/hosts/%ff", "/assets/..%2F..%2FCargo.toml", "/hosts/a%00b", "/runs/r-told/../../x"] {
+    for path in [
+        "/runs/..%2F..%2Fetc%2Fpasswd",
+        "/runs/%00",
+        "/hosts/%ff",
+        "/assets/..%2F..%2FCargo.toml",
+        "/hosts/a%00b",
+        "/runs/r-told/../../x",
+    ] {
         let status = eva.get(&site, path).await.status;
         assert!(status == 404 || status == 400, "{path}: {status}");
     }
-    for path in ["/?after=%00", "/hosts/bastion.example.org?before=x~y", "/runs?before=99999999999999999999999~", "/?state=%27%3B--"] {
+    for path in [
+        "/?after=%00",
+        "/hosts/bastion.example.org?before=x~y",
+        "/runs?before=99999999999999999999999~",
+        "/?state=%27%3B--",
+    ] {
         assert_eq!(eva.get(&site, path).await.status, StatusCode::OK, "{path}");
     }
 }

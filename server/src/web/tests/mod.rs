@@ -4,6 +4,7 @@ mod acts;
 mod attacks;
 mod browser;
 mod people;
+mod plans;
 mod seed;
 mod site;
 mod views;

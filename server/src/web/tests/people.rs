@@ -95,8 +95,7 @@ impl Browser {
         let pairs = fields.iter().map(|(key, value)| format!("{key}={}", encoded(value)));
         let body: Vec<String> = [format!("csrf={}", self.csrf)].into_iter().chain(pairs).collect();
         let origin = format!("http://{ADDRESS}");
-        let request =
-            Request::post(path).header(header::ORIGIN, origin).header(header::COOKIE, &self.cookie);
+        let request = Request::post(path).header(header::ORIGIN, origin).header(header::COOKIE, &self.cookie);
         let answer = site.ask(request, &body.join("&")).await;
         self.keep(&answer);
         answer

@@ -38,7 +38,6 @@ impl Clock for Still {
 pub(super) struct Site {
     pub(super) store: Store,
     pub(super) router: Router,
-    pub(super) page: Page,
     pub(super) clock: Arc<Still>,
     folder: tempfile::TempDir,
 }
@@ -76,7 +75,7 @@ impl Site {
             clock: clock.clone(),
         };
         let page = Page::new(parts).unwrap();
-        Site { store, router: router(page.clone()), page, clock, folder }
+        Site { store, router: router(page), clock, folder }
     }
 
     /// A read-only page on a record with a few hosts.
