@@ -1,11 +1,13 @@
 //! The command line. Flags that Ansible users have in their fingers keep their letters.
 
+mod record;
 mod rollouts;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, When};
 pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
 
 use crate::vault::Vaults;
@@ -126,6 +128,27 @@ pub(crate) enum Verb {
     Rollout(Rollout),
     /// Tell the owners of hosts what will change on them, from a real check
     Announce(Announce),
+    /// List the runs that are recorded, the newest first
+    #[command(after_help = "Examples:\n  \
+        rectify runs --since 7d                    this week's runs\n  \
+        rectify runs -l web1                       what they came to on one host\n  \
+        rectify runs prune --keep 90d --dry-run    what would be forgotten")]
+    Runs(Runs),
+    /// Show the report of a recorded run
+    #[command(after_help = "Examples:\n  \
+        rectify show latest\n  \
+        rectify show latest --host web1")]
+    Show(ShowRun),
+    /// Show a recorded run as it was shown when it ran; also one that broke off
+    Replay(Replay),
+    /// Compare two recorded runs: what is new, gone or different, per host and thing
+    #[command(after_help = "It ends with 0 if nothing differs, and with 2 if something does.")]
+    Diff(DiffRuns),
+    /// Write a recorded run for other programs
+    #[command(after_help = "Examples:\n  \
+        rectify export latest --format junit >results.xml     for continuous integration\n  \
+        rectify export latest --format sarif >results.sarif   findings and failures at their lines")]
+    Export(ExportRun),
     /// Print the JSON Schema of playbooks, for editors
     Schema,
     /// Write the manual pages into a folder

@@ -70,7 +70,9 @@ impl Config {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
             Err(e) => return Err(Expected::usage(format!("reading {NAME}: {e}"))),
         };
-        toml::from_str(&text).map_err(|e| Expected::usage(format!("{NAME}: {e}")))
+        let config: Config = toml::from_str(&text).map_err(|e| Expected::usage(format!("{NAME}: {e}")))?;
+        config.record.store().map_err(|e| Expected::usage(format!("{NAME}: [record]: {e}")))?;
+        Ok(config)
     }
 
     /// The inventory sources to use.

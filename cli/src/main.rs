@@ -70,6 +70,11 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Verb::Modules(args) => verbs::modules::run(args),
         Verb::Rollout(args) => verbs::rollout::run(args, &cli.common),
         Verb::Announce(args) => verbs::announce::run(args, &cli.common),
+        Verb::Runs(args) => verbs::runs::run(args, &cli.common),
+        Verb::Show(args) => verbs::show_run::run(args, &cli.common),
+        Verb::Replay(args) => verbs::replay::run(args, &cli.common),
+        Verb::Diff(args) => verbs::diff::run(args, &cli.common),
+        Verb::Export(args) => verbs::export_run::run(args),
         Verb::Schema => verbs::schema::run(),
         Verb::Man { folder } => {
             let made = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));

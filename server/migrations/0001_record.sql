@@ -117,6 +117,7 @@ CREATE TABLE transitions (
 );
 CREATE INDEX transitions_host ON transitions (host, at);
 CREATE INDEX transitions_at ON transitions (at);
+CREATE INDEX transitions_run ON transitions (run);
 CREATE INDEX transitions_untold ON transitions (at) WHERE told IS NULL;
 
 -- Where hosts stood with settings in the last run that knew.

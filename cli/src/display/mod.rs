@@ -81,6 +81,8 @@ pub(crate) struct Display<'w> {
     notices: Notices,
     looped: BTreeSet<(String, TaskId)>,
     live: Live,
+    /// Whether progress is told.
+    told: bool,
     /// When the run began and when the last event was, in microseconds since 1970.
     times: Option<(i64, i64)>,
     out: Sink<'w>,
@@ -98,10 +100,16 @@ impl<'w> Display<'w> {
             notices: Notices::default(),
             looped: BTreeSet::new(),
             live,
+            told: true,
             times: None,
             out: Sink::new(out),
             err: Sink::new(err),
         }
+    }
+
+    /// Without progress: only what is told at the end.
+    pub(crate) fn at_the_end(self) -> Self {
+        Display { told: false, ..self }
     }
 
     /// Takes an event in and shows it. An output that cannot be written is told of by [`Display::finish`].
@@ -120,7 +128,7 @@ impl<'w> Display<'w> {
             self.notices.take(event, &self.state);
         }
         // Where the state alone is wanted, what went wrong is told at the end.
-        let silent = self.options.output == Output::Nothing && self.options.verbose < 2;
+        let silent = !self.told || (self.options.output == Output::Nothing && self.options.verbose < 2);
         if let Some(line) = self.live.take(event, &self.state).filter(|_| !silent) {
             self.err.put(format!("{line}\n").as_bytes());
         }

@@ -1,12 +1,16 @@
 //! The record of runs: where it is, and how what the command line runs gets into it.
 
-use std::path::PathBuf;
+mod find;
+mod play;
+
+use std::{io::Write as _, path::PathBuf};
 
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
 use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Store, StoreUrl};
 use serde::Deserialize;
 
-use crate::config::Config;
+pub(crate) use self::{find::find, play::play};
+use crate::{config::Config, display::text::line, exit::Expected};
 
 /// `[record]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,7 +19,27 @@ pub(crate) struct RecordConfig {
     /// The folder of the runs, instead of the usual one; `RECTIFY_RECORD` goes before it.
     pub(crate) folder: Option<PathBuf>,
     /// The database of the index, `postgres://USER@HOST/DATABASE` or `sqlite:PATH`, instead of `index.db` in the folder.
-    pub(crate) store: Option<StoreUrl>,
+    store: Option<StoreKey>,
+}
+
+/// What `store` says. It is judged after the file was read: what is wrong in a file is shown with its line, and this one may have a password in it.
+#[derive(Debug, Clone)]
+struct StoreKey(Result<StoreUrl, String>);
+
+impl<'de> Deserialize<'de> for StoreKey {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(StoreKey(String::deserialize(from)?.parse()))
+    }
+}
+
+impl RecordConfig {
+    /// The database, if one is named.
+    ///
+    /// # Errors
+    /// A URL that cannot be used, in words.
+    pub(crate) fn store(&self) -> Result<Option<StoreUrl>, String> {
+        self.store.as_ref().map(|key| key.0.clone()).transpose()
+    }
 }
 
 /// Where the record is: `RECTIFY_RECORD`, or what rectify.toml says, or where such things usually are.
@@ -34,9 +58,27 @@ pub(crate) fn settings(config: &Config) -> Result<RecordSettings, String> {
         state.or_else(|| named("HOME").map(|home| home.join(".local/state"))).map(|state| state.join("rectify"))
     });
     match folder {
-        Some(folder) => Ok(RecordSettings { folder, store: config.record.store.clone() }),
+        Some(folder) => Ok(RecordSettings { folder, store: config.record.store()? }),
         None => Err("there is no place for the record of runs: set RECTIFY_RECORD, or `folder` in [record]".into()),
     }
+}
+
+/// The index, with everything that it lacked; what could not be taken in is said on stderr.
+///
+/// # Errors
+/// No place for a record, or a database that cannot be read.
+pub(crate) async fn open(config: &Config) -> anyhow::Result<Store> {
+    let settings = settings(config).map_err(Expected::usage)?;
+    let store = Store::open(&settings).await.map_err(|e| Expected::failed(chain(&e)))?;
+    let said = match store.catch_up().await {
+        Ok(caught) => troubles(&caught.trouble),
+        // What it has can be read all the same.
+        Err(e) => vec![format!("the index may lack the newest runs: {}", chain(&e))],
+    };
+    for what in said {
+        writeln!(std::io::stderr(), "warning: {}", line(&what))?;
+    }
+    Ok(store)
 }
 
 /// How a run is recorded.

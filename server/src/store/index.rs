@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rectify_core::text::chain;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{
@@ -38,7 +39,7 @@ impl Store {
         for folder in folders.into_iter().filter(|f| !known.contains(f.run()) && f.exists() && !f.is_running()) {
             match folder.head() {
                 Ok(head) => lacking.push((head, folder)),
-                Err(e) => caught.trouble.push((folder.run().to_owned(), because(&e))),
+                Err(e) => caught.trouble.push((folder.run().to_owned(), chain(&e))),
             }
         }
         lacking.sort_by(|(a, _), (b, _)| (a.began, &a.run).cmp(&(b.began, &b.run)));
@@ -46,7 +47,7 @@ impl Store {
             match self.take_in(head, folder).await {
                 Ok(taken) => caught.taken += usize::from(taken),
                 Err(e @ (StoreError::File { .. } | StoreError::Query { .. })) => {
-                    caught.trouble.push((head.run.clone(), because(&e)));
+                    caught.trouble.push((head.run.clone(), chain(&e)));
                 }
                 Err(e) => return Err(e),
             }
@@ -100,17 +101,6 @@ impl Store {
         }
         Ok(known)
     }
-}
-
-/// An error in one line.
-fn because(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// What the run came to, by its events.

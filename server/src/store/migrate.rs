@@ -60,3 +60,15 @@ pub(super) async fn migrate(connection: &mut AnyConnection, kind: Kind, at: &str
     }
     write.commit().await.map_err(error)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_migration_is_run_in_its_order() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let texts: Vec<String> = files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        assert_eq!(texts, super::MIGRATIONS);
+    }
+}

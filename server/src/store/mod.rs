@@ -9,8 +9,10 @@
 //! The database is SQLite or PostgreSQL by the same statements: `$1` placeholders, `BIGINT`, `TEXT` and `DOUBLE PRECISION` columns, several rows by
 //! [`values`], and every writer begins with [`Store::write`].
 
+mod compare;
 mod error;
 mod events;
+pub mod export;
 #[cfg(test)]
 mod folder_tests;
 mod head;
@@ -30,6 +32,7 @@ mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use compare::{Compared, Item, compare};
 pub use error::StoreError;
 pub use events::{Ending, Events};
 pub use head::{Cause, Head, HeadHost};

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{Head, RunFolder, Store, StoreError, values};
+use crate::drift;
 
 /// Runs in one transaction: others get a turn in between.
 const AT_ONCE: usize = 100;
@@ -52,6 +53,9 @@ impl Store {
                 write.commit().await.map_err(|e| self.error(e))?;
             }
             pruned.runs.extend(some.iter().map(|(run, _)| run.clone()));
+        }
+        if !dry && !pruned.runs.is_empty() {
+            drift::forget_contents(self).await?;
         }
         Ok(pruned)
     }

@@ -44,17 +44,15 @@ pub struct RunRow {
     pub exit_code: Option<i64>,
     /// Whether the operator interrupted it.
     pub interrupted: bool,
-    /// What it came to: on the host that was asked for, otherwise on all together.
-    pub of: OfHost,
+    /// What it came to on the host that was asked for.
+    pub of: Option<OfHost>,
 }
 
-/// What a run came to on a host, or on all hosts together.
+/// What a run came to on a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OfHost {
-    /// The state; only of one host.
-    pub state: Option<String>,
-    /// Hosts that were looked at.
-    pub hosts: i64,
+    /// The host's state then: see `looks`.
+    pub state: String,
     /// Tasks that changed something.
     pub changed: i64,
     /// Tasks that would change something, or may.
@@ -63,8 +61,6 @@ pub struct OfHost {
     pub failed: i64,
     /// Findings.
     pub findings: i64,
-    /// Hosts that could not be reached.
-    pub unreachable: i64,
 }
 
 impl Store {
@@ -73,25 +69,21 @@ impl Store {
     /// # Errors
     /// A database that cannot be read.
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
-        let mut text = String::from(
-            "SELECT r.id, r.began, r.ended, r.mode, r.cause, r.author, r.schedule, r.server, r.playbooks, r.hosts, r.exit_code, r.interrupted, \
-             MAX(l.state), CAST(COUNT(l.run) AS BIGINT), CAST(COALESCE(SUM(l.changed), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(l.would), 0) AS BIGINT), CAST(COALESCE(SUM(l.failed), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(l.findings), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(CASE WHEN l.state = 'unreachable' THEN 1 ELSE 0 END), 0) AS BIGINT) FROM runs r ",
-        );
-        // $1 host, $2 setting, $3 since: always there, so that each has its number.
-        text.push_str(match filter.host {
-            Some(_) => "JOIN hosts h ON h.name = $1 JOIN looks l ON l.run = r.id AND l.host = h.id ",
-            None => "LEFT JOIN looks l ON l.run = r.id AND $1 = '' ",
-        });
-        text.push_str(match filter.setting {
-            Some(_) => "WHERE r.id IN (SELECT run FROM run_settings WHERE setting = $2) ",
-            None => "WHERE $2 = '' ",
-        });
-        text.push_str(
-            "AND r.began >= $3 GROUP BY r.id, r.began, r.ended, r.mode, r.cause, r.author, r.schedule, r.server, r.playbooks, r.hosts, \
-             r.exit_code, r.interrupted ORDER BY r.began DESC, r.id DESC LIMIT $4",
+        // $1 host, $2 setting, $3 since, $4 how many: always there, so that each has its number.
+        let (of, host) = match filter.host {
+            Some(_) => (
+                ", l.state, l.changed, l.would, l.failed, l.findings",
+                "JOIN looks l ON l.run = r.id JOIN hosts h ON h.id = l.host WHERE h.name = $1",
+            ),
+            None => ("", "WHERE $1 = ''"),
+        };
+        let setting = match filter.setting {
+            Some(_) => "r.id IN (SELECT run FROM run_settings WHERE setting = $2)",
+            None => "$2 = ''",
+        };
+        let text = format!(
+            "SELECT r.id, r.began, r.ended, r.mode, r.cause, r.author, r.schedule, r.server, r.playbooks, r.hosts, r.exit_code, r.interrupted{of} \
+             FROM runs r {host} AND {setting} AND r.began >= $3 ORDER BY r.began DESC, r.id DESC LIMIT $4"
         );
         let query = sqlx::query(AssertSqlSafe(text))
             .bind(filter.host.clone().unwrap_or_default())
@@ -99,34 +91,30 @@ impl Store {
             .bind(filter.since.unwrap_or(i64::MIN))
             .bind(filter.limit.map_or(i64::MAX, i64::from));
         let rows = query.fetch_all(self.pool()).await.map_err(|e| self.error(e))?;
-        rows.iter().map(|row| self.run_row(row, filter.host.is_some()).map_err(|e| self.error(e))).collect()
+        rows.iter().map(|row| run_row(row, filter.host.is_some()).map_err(|e| self.error(e))).collect()
     }
+}
 
-    fn run_row(&self, row: &AnyRow, one: bool) -> Result<RunRow, sqlx::Error> {
-        let playbooks: String = row.try_get(8)?;
-        Ok(RunRow {
-            run: row.try_get(0)?,
-            began: row.try_get(1)?,
-            ended: row.try_get(2)?,
-            mode: row.try_get(3)?,
-            cause: row.try_get(4)?,
-            author: row.try_get(5)?,
-            schedule: row.try_get(6)?,
-            server: row.try_get(7)?,
-            // Somebody else may have written there.
-            playbooks: serde_json::from_str(&playbooks).unwrap_or_else(|_| vec![playbooks.clone()]),
-            hosts: row.try_get(9)?,
-            exit_code: row.try_get(10)?,
-            interrupted: row.try_get::<i64, _>(11)? != 0,
-            of: OfHost {
-                state: row.try_get::<Option<String>, _>(12)?.filter(|_| one),
-                hosts: row.try_get(13)?,
-                changed: row.try_get(14)?,
-                would: row.try_get(15)?,
-                failed: row.try_get(16)?,
-                findings: row.try_get(17)?,
-                unreachable: row.try_get(18)?,
-            },
-        })
-    }
+fn run_row(row: &AnyRow, one: bool) -> Result<RunRow, sqlx::Error> {
+    let playbooks: String = row.try_get(8)?;
+    let of = || -> Result<OfHost, sqlx::Error> {
+        let [changed, would, failed, findings] = [13, 14, 15, 16].map(|column| row.try_get::<i64, _>(column));
+        Ok(OfHost { state: row.try_get(12)?, changed: changed?, would: would?, failed: failed?, findings: findings? })
+    };
+    Ok(RunRow {
+        run: row.try_get(0)?,
+        began: row.try_get(1)?,
+        ended: row.try_get(2)?,
+        mode: row.try_get(3)?,
+        cause: row.try_get(4)?,
+        author: row.try_get(5)?,
+        schedule: row.try_get(6)?,
+        server: row.try_get(7)?,
+        // Somebody else may have written there.
+        playbooks: serde_json::from_str(&playbooks).unwrap_or_else(|_| vec![playbooks.clone()]),
+        hosts: row.try_get(9)?,
+        exit_code: row.try_get(10)?,
+        interrupted: row.try_get::<i64, _>(11)? != 0,
+        of: if one { Some(of()?) } else { None },
+    })
 }

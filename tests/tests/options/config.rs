@@ -2,23 +2,25 @@
 
 use crate::local::Folder;
 
-/// The keys that have a test, here, in `vault.rs` or in `announce.rs`.
-const TESTED: [&str; 9] = [
+/// The keys that have a test, here, in `vault.rs`, in `announce.rs` or in `record.rs`.
+const TESTED: [&str; 10] = [
     "announce",
     "hook",
     "inventory",
     "mail",
     "playbooks",
+    "record",
     "roles_path",
     "rollouts",
     "vault_ids",
     "vault_password_file",
 ];
 /// And those of tables.
-const TABLES: [(&str, &[&str]); 3] = [
+const TABLES: [(&str, &[&str]); 4] = [
     ("announce", &["reminders", "site", "templates", "url"]),
     ("hook", &["secret_file", "timeout"]),
     ("mail", &["ca_file", "from", "list_id", "password_file", "reply_to", "security", "server", "timeout", "user"]),
+    ("record", &["folder", "store"]),
 ];
 
 /// A folder with a role elsewhere and a playbook that uses it.

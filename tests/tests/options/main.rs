@@ -12,6 +12,7 @@ mod keywords;
 mod law;
 mod local;
 mod reach;
+mod record;
 mod rollouts;
 mod ssh_config;
 mod vault;

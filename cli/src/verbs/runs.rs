@@ -1,0 +1,183 @@
+//! `rectify runs`: what is recorded.
+
+use std::io::Write;
+
+use console::measure_text_width;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use rectify_core::text::chain;
+use rectify_server::store::{OfHost, RunFilter, RunRow};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Common, Runs, RunsVerb, When},
+    config::Config,
+    display::text::{count, line, names, passed},
+    exit::{self, Expected},
+    record::open,
+    theme::{Meaning, Theme},
+};
+
+/// Lists the runs, or forgets old ones.
+///
+/// # Errors
+/// A database that cannot be read, and an output that cannot be written.
+pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
+    let config = Config::load()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if let Some(RunsVerb::Prune { keep, dry_run }) = &args.verb {
+        return runtime.block_on(prune(&config, *keep, *dry_run));
+    }
+    let filter = RunFilter {
+        host: args.limit.clone(),
+        setting: args.setting.clone(),
+        since: args.since.map(micros).transpose()?,
+        limit: None,
+    };
+    let runs = runtime.block_on(async {
+        let store = open(&config).await?;
+        let runs = store.runs(&filter).await.map_err(|e| Expected::failed(chain(&e)))?;
+        store.close().await;
+        anyhow::Ok(runs)
+    })?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &runs.iter().map(to_json).collect::<Vec<_>>())?;
+        writeln!(out)?;
+        return Ok(exit::OK);
+    }
+    table(&runs, crate::theme(common, true), &mut out)?;
+    if runs.is_empty() {
+        writeln!(std::io::stderr(), "no such run is recorded")?;
+    }
+    Ok(exit::OK)
+}
+
+async fn prune(config: &Config, keep: When, dry: bool) -> anyhow::Result<u8> {
+    let before = micros(keep)?;
+    let store = open(config).await?;
+    let pruned = store.prune(before, dry).await.map_err(|e| Expected::failed(chain(&e)))?;
+    store.close().await;
+    let mut out = std::io::stdout().lock();
+    let word = if dry { "would forget" } else { "forgot" };
+    if dry {
+        pruned.runs.iter().try_for_each(|run| writeln!(out, "{}", line(run)))?;
+    }
+    writeln!(out, "{word} {} ({})", count(pruned.runs.len(), "run"), size(pruned.bytes))?;
+    if !pruned.kept.is_empty() {
+        writeln!(out, "kept as the newest look at a host: {}", names(&pruned.kept, 5))?;
+    }
+    Ok(exit::OK)
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{} KiB", bytes / 1024),
+        _ => format!("{} MiB", bytes / 1_048_576),
+    }
+}
+
+fn micros(when: When) -> Result<i64, Expected> {
+    when.before(&Zoned::now()).map(Timestamp::as_microsecond).map_err(Expected::usage)
+}
+
+/// A time, where this machine is: `2027-01-31 04:00:00 CET`.
+pub(super) fn time(micros: i64) -> String {
+    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
+    time.to_zoned(TimeZone::system()).strftime("%F %T %Z").to_string()
+}
+
+/// How a run ended, in words.
+fn ending(run: &RunRow) -> (Meaning, &'static str) {
+    match run.exit_code.map(u8::try_from) {
+        None if run.ended.is_none() => (Meaning::Unsure, "runs, or broke off"),
+        None => (Meaning::Failed, "broke off"),
+        Some(_) if run.interrupted => (Meaning::Failed, "interrupted"),
+        Some(Ok(exit::OK)) => (Meaning::Ok, "as declared"),
+        Some(Ok(exit::PENDING)) if run.mode == "apply" => (Meaning::Finding, "with findings"),
+        Some(Ok(exit::PENDING)) => (Meaning::Changed, "would change"),
+        Some(Ok(exit::UNREACHABLE)) => (Meaning::Failed, "unreachable hosts"),
+        Some(_) => (Meaning::Failed, "failed"),
+    }
+}
+
+/// What a run came to on the one host.
+fn on_host(of: &OfHost) -> (Meaning, String) {
+    let state = of.state.as_str();
+    let counts = [(of.changed, "changed"), (of.would, "would change"), (of.failed, "failed")];
+    let counted = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
+    let findings = (of.findings > 0).then(|| count(usize::try_from(of.findings).unwrap_or(0), "finding"));
+    let all: Vec<String> = std::iter::once(line(state)).chain(counted).chain(findings).collect();
+    let meaning = match state {
+        "fine" => Meaning::Ok,
+        "failing" | "unreachable" => Meaning::Failed,
+        "held" => Meaning::Skipped,
+        _ => Meaning::Changed,
+    };
+    (meaning, all.join(", "))
+}
+
+fn table(runs: &[RunRow], theme: Theme, out: &mut dyn Write) -> std::io::Result<()> {
+    let rows: Vec<([String; 6], (Meaning, String))> = runs.iter().map(row).collect();
+    let heads = ["run", "began", "took", "what", "by", "hosts"];
+    let width = |column: usize| {
+        let cells = rows.iter().map(|(cells, _)| measure_text_width(&cells[column]));
+        cells.chain([heads[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let pad = |text: &str, column: usize| {
+        let side = if heads[column] == "took" || heads[column] == "hosts" {
+            console::Alignment::Right
+        } else {
+            console::Alignment::Left
+        };
+        console::pad_str(text, widths[column], side, None).into_owned()
+    };
+    if !rows.is_empty() {
+        let heads: Vec<String> = heads.iter().enumerate().map(|(column, head)| pad(head, column)).collect();
+        writeln!(out, "{}", theme.paint(Meaning::Quiet, format!("{}  came to", heads.join("  "))))?;
+    }
+    for (cells, (meaning, came)) in &rows {
+        let cells: Vec<String> = cells.iter().enumerate().map(|(column, cell)| pad(cell, column)).collect();
+        writeln!(out, "{}  {}", cells.join("  "), theme.paint(*meaning, came))?;
+    }
+    Ok(())
+}
+
+fn row(run: &RunRow) -> ([String; 6], (Meaning, String)) {
+    let took = run.ended.map_or_else(String::new, |ended| {
+        passed(u64::try_from(ended.saturating_sub(run.began)).unwrap_or(0) / 1_000_000)
+    });
+    let by = match &run.schedule {
+        Some(schedule) => format!("schedule {schedule}"),
+        None => run.author.clone(),
+    };
+    let what = format!("{} {}", run.mode, run.playbooks.join(", "));
+    let cells = [line(&run.run), time(run.began), took, line(&what), line(&by), run.hosts.to_string()];
+    let (meaning, words) = ending(run);
+    (cells, run.of.as_ref().map_or_else(|| (meaning, words.to_owned()), on_host))
+}
+
+fn to_json(run: &RunRow) -> Value {
+    json!({
+        "run": run.run,
+        "began": run.began,
+        "ended": run.ended,
+        "mode": run.mode,
+        "cause": run.cause,
+        "author": run.author,
+        "schedule": run.schedule,
+        "server": run.server,
+        "playbooks": run.playbooks,
+        "hosts": run.hosts,
+        "exit_code": run.exit_code,
+        "interrupted": run.interrupted,
+        "host": run.of.as_ref().map(|of| json!({
+            "state": of.state,
+            "changed": of.changed,
+            "would": of.would,
+            "failed": of.failed,
+            "findings": of.findings,
+        })),
+    })
+}
