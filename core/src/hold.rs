@@ -6,6 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::text::plain;
+
 /// Where it stands on a host.
 pub const HOLD: &str = "/etc/rectify/hold";
 /// The longest that a hold file may be, bytes.
@@ -85,8 +87,7 @@ fn parse(text: &str) -> Result<(String, Timestamp), String> {
         let short: String = until.chars().take(60).collect();
         format!("`until: {short}` is no time such as 2026-11-22T18:00:00Z")
     })?;
-    let words = reason.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(WORDS);
-    Ok((words.collect(), until))
+    Ok((plain(reason, WORDS), until))
 }
 
 #[cfg(test)]

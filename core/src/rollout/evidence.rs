@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{journal::BrokenLine, model::Setting};
-use crate::module::Blocked;
+use crate::{module::Blocked, text::plain};
 
 /// The most days and names that are kept of what a host counted: it is not trusted to be brief.
 const MOST: (usize, usize) = (400, 10);
@@ -58,9 +58,7 @@ impl Counted {
             self.days.pop_first();
         }
         // Whoever it came from chose the text: it is shown in terminals and mails.
-        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        let short = |who: &str| who.chars().take(200).map(plain).collect::<String>();
-        self.most.extend(blocked.most.iter().map(|(who, n)| (short(who), *n)));
+        self.most.extend(blocked.most.iter().map(|(who, n)| (plain(who, 200), *n)));
         self.most.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
         self.most.truncate(MOST.1);
     }

@@ -14,7 +14,7 @@ use super::{
     people::owners,
     stance::{Mode, View},
 };
-use crate::{inventory::Inventory, module::Finding};
+use crate::{inventory::Inventory, module::Finding, text::plain};
 
 /// How long nothing must have been blocked before a skip counts as not needed, days.
 const QUIET: i64 = 30;
@@ -151,9 +151,8 @@ pub fn note_skips(looks: &mut [Look], gather: &Gather, rollouts: &Rollouts) {
         for look in looks.iter_mut() {
             let place = all.iter().find(|u| u.host == host && u.setting.as_ref() == Some(&look.setting));
             if let Some(seen) = look.hosts.get_mut(host) {
-                let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
                 let text = place.map(|u| format!("{} in {}", u.name, u.place)).unwrap_or_default();
-                seen.own_skip = Some(text.chars().map(plain).take(500).collect());
+                seen.own_skip = Some(plain(&text, 500));
             }
         }
     }

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use minijinja::{Value, context, value::Serde};
-use rectify_core::rollout::SettingNews;
+use rectify_core::{rollout::SettingNews, text::plain_but};
 
 use crate::{channels::ChannelError, templates::Templates};
 
@@ -35,7 +35,7 @@ impl Templates {
         };
         // A terminal shows it, as root logs in.
         let text = self.render("motd.txt", &context)?;
-        Ok(text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect())
+        Ok(plain_but(&text, usize::MAX, |c| c == '\n'))
     }
 }
 

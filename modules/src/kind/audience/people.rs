@@ -5,7 +5,10 @@ use std::{
     path::Path,
 };
 
-use rectify_core::module::{FileKind, Group, HostResult, Observe, User};
+use rectify_core::{
+    module::{FileKind, Group, HostResult, Observe, User},
+    text::plain,
+};
 
 use super::{
     grants::{Sudo, Who, matters, soft},
@@ -178,7 +181,7 @@ impl People {
 /// The first part of the comment, as a person reads it.
 fn full_name(user: &User) -> String {
     let name = user.comment.split(',').next().unwrap_or_default().trim();
-    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(WORDS).collect()
+    plain(name, WORDS)
 }
 
 fn can_log_in(user: &User) -> bool {

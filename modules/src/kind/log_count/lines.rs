@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use fancy_regex::Regex;
+use rectify_core::text::plain;
 
 use crate::kind::shared::clock;
 
@@ -72,7 +73,7 @@ impl Tally {
 
 /// A source as it is told: short, and without what could move a cursor.
 fn name(text: &str) -> String {
-    text.trim().chars().take(100).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    plain(text.trim(), 100)
 }
 
 /// The first date of a line.
