@@ -93,23 +93,28 @@ fn directive(line: &str) -> Option<Include> {
     }
 }
 
-/// A line without its comment. `#1000` is a user's number, `\#` a letter, and within quotes nothing is a comment.
-fn strip(line: &str) -> &str {
+/// The letters of a text with their places, and whether each counts: it is neither quoted nor escaped.
+fn letters(text: &str) -> impl Iterator<Item = (usize, char, bool)> {
     let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in line.char_indices() {
+    text.char_indices().map(move |(at, c)| {
+        let plain = !quoted && !escaped;
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '"' => quoted = !quoted,
-            '#' if !quoted => {
-                let number = line[at + 1..].starts_with(|c: char| c.is_ascii_digit() || c == '-');
-                let word =
-                    line[..at].trim_end().ends_with([',', '!', '(', ':', '%', '=']) || line[..at].trim().is_empty();
-                if !(number && word) {
-                    return &line[..at];
-                }
-            }
             _ => {}
+        }
+        (at, c, plain)
+    })
+}
+
+/// A line without its comment. `#1000` is a user's number, `\#` a letter, and within quotes nothing is a comment.
+fn strip(line: &str) -> &str {
+    for (at, _, _) in letters(line).filter(|(_, c, plain)| *plain && *c == '#') {
+        let number = line[at + 1..].starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        let word = line[..at].trim_end().ends_with([',', '!', '(', ':', '%', '=']) || line[..at].trim().is_empty();
+        if !(number && word) {
+            return &line[..at];
         }
     }
     line
@@ -203,22 +208,16 @@ fn ends_in_tag(text: &str) -> bool {
 /// Where the users end: at the white space that no comma is beside.
 fn users_and_hosts(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();
-    let (mut quoted, mut escaped, mut comma) = (false, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            c if c.is_whitespace() && !quoted => {
-                let next = text[at..].trim_start();
-                if !comma && !next.starts_with(',') && !text[..at].trim_end().ends_with('!') {
-                    return Some((&text[..at], next));
-                }
-                continue;
-            }
-            _ => {}
+    let mut comma = false;
+    for (at, c, plain) in letters(text) {
+        if !(plain && c.is_whitespace()) {
+            comma = plain && c == ',';
+            continue;
         }
-        comma = c == ',' && !quoted && !escaped;
+        let next = text[at..].trim_start();
+        if !comma && !next.starts_with(',') && !text[..at].trim_end().ends_with('!') {
+            return Some((&text[..at], next));
+        }
     }
     None
 }
@@ -289,16 +288,13 @@ fn items_of(text: &str) -> Vec<Item> {
 /// Splits where a letter stands that is neither quoted nor escaped nor in parentheses.
 fn split(text: &str, at: char) -> Vec<String> {
     let mut all = vec![String::new()];
-    let (mut quoted, mut escaped, mut depth) = (false, false, 0_u32);
-    for c in text.chars() {
-        let plain = !quoted && !escaped;
+    let mut depth = 0_u32;
+    for (_, c, plain) in letters(text) {
         match c {
             '(' if plain => depth += 1,
             ')' if plain => depth = depth.saturating_sub(1),
-            '"' if !escaped => quoted = !quoted,
             _ => {}
         }
-        escaped = c == '\\' && !escaped;
         if c == at && plain && depth == 0 {
             all.push(String::new());
         } else if let Some(last) = all.last_mut() {
@@ -310,17 +306,8 @@ fn split(text: &str, at: char) -> Vec<String> {
 
 /// The two sides of the first letter that is neither quoted nor escaped.
 fn cut(text: &str, at: char) -> Option<(&str, &str)> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (index, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            c if c == at && !quoted => return Some((&text[..index], &text[index + c.len_utf8()..])),
-            _ => {}
-        }
-    }
-    None
+    let (index, c, _) = letters(text).find(|(_, c, plain)| *plain && *c == at)?;
+    Some((&text[..index], &text[index + c.len_utf8()..]))
 }
 
 fn unquoted(text: &str) -> String {
@@ -409,6 +396,7 @@ mod tests {
             ("a ALL=! !ALL, !!!/bin/a", "a / ALL / ALL|!/bin/a"),
             ("a ALL=(:ops) /bin/a", "a / ALL / (:ops)/bin/a"),
             ("a web\\=1=ALL", "a / web=1 / ALL"),
+            ("a\\, ALL=ALL", "a, / ALL / ALL"),
             ("Defaultsuser ALL=ALL", "Defaultsuser / ALL / ALL"),
         ] {
             assert_eq!(told(text), [expected], "{text}");
