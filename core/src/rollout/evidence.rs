@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{journal::BrokenLine, model::Setting};
+use super::{
+    jsonl::{self, BrokenLine},
+    model::Setting,
+};
 use crate::{module::Blocked, text::plain};
 
 /// The most days and names that are kept of what a host counted: it is not trusted to be brief.
@@ -163,24 +166,24 @@ impl Evidence {
     /// # Errors
     /// Every line that is neither.
     pub fn parse(text: &str) -> Result<Self, Vec<BrokenLine>> {
-        let (mut looks, mut broken, mut evidence) = (Vec::new(), Vec::new(), Evidence::default());
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            match Line::read(line) {
-                Ok(Line::Look(look)) => looks.push(look),
-                Ok(Line::Folded(folded)) => evidence.adopt(folded),
-                Err(problem) => broken.push(BrokenLine { line: number + 1, problem }),
+        let (mut looks, mut evidence) = (Vec::new(), Evidence::default());
+        jsonl::read(text, |line| {
+            match Line::read(line)? {
+                Line::Look(look) => looks.push(look),
+                Line::Folded(folded) => evidence.adopt(folded),
             }
-        }
+            Ok(())
+        })?;
         looks.sort_by_key(|look| look.at);
         looks.iter().for_each(|look| evidence.add(look));
-        if broken.is_empty() { Ok(evidence) } else { Err(broken) }
+        Ok(evidence)
     }
 
     /// All that is known, as the lines of a file that says the same as the one that it was read from, and is shorter.
     pub fn folded(&self) -> String {
         let line = |((setting, revision), hosts): (&(String, u32), &BTreeMap<String, HostEvidence>)| {
             let folded = Folded { folded: setting.clone(), revision: *revision, hosts: hosts.clone() };
-            serde_json::to_string(&folded).expect("invariant: what is known has no keys but strings and dates") + "\n"
+            jsonl::line(&folded)
         };
         self.hosts.iter().map(line).collect()
     }
@@ -284,8 +287,6 @@ impl HostEvidence {
 impl Look {
     /// The look as its line, with the line's end.
     pub fn to_line(&self) -> String {
-        let mut line = serde_json::to_string(self).expect("invariant: a look has no keys but strings");
-        line.push('\n');
-        line
+        jsonl::line(self)
     }
 }

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{index::Index, model::StepName};
+use super::{
+    index::Index,
+    jsonl::{self, BrokenLine},
+    model::StepName,
+};
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,16 +134,6 @@ pub enum Entry {
     },
 }
 
-/// A line that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {problem}")]
-pub struct BrokenLine {
-    /// Which, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
 /// All that happened, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Journal {
@@ -153,23 +147,17 @@ impl Journal {
     /// # Errors
     /// Every line that is no record, and every second line of an id that says something else than the first.
     pub fn parse(text: &str) -> Result<Self, Vec<BrokenLine>> {
-        let (mut records, mut broken) = (BTreeMap::<String, Record>::new(), Vec::new());
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let problem = match serde_json::from_str::<Record>(line) {
-                Err(e) => Some(e.to_string()),
-                Ok(record) => match records.get(&record.id) {
-                    Some(known) if *known != record => Some(format!("another line has the same id {:?}", record.id)),
-                    _ => {
-                        records.insert(record.id.clone(), record);
-                        None
-                    }
-                },
-            };
-            broken.extend(problem.map(|problem| BrokenLine { line: number + 1, problem }));
-        }
-        if !broken.is_empty() {
-            return Err(broken);
-        }
+        let mut records = BTreeMap::<String, Record>::new();
+        jsonl::read(text, |line| {
+            let record: Record = serde_json::from_str(line).map_err(|e| e.to_string())?;
+            match records.get(&record.id) {
+                Some(known) if *known != record => Err(format!("another line has the same id {:?}", record.id)),
+                _ => {
+                    records.insert(record.id.clone(), record);
+                    Ok(())
+                }
+            }
+        })?;
         let mut records: Vec<Record> = records.into_values().collect();
         records.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         Ok(Journal { index: Index::of(&records), records })
@@ -239,8 +227,6 @@ impl Journal {
 impl Record {
     /// The record as its line, with the line's end.
     pub fn to_line(&self) -> String {
-        let mut line = serde_json::to_string(self).expect("invariant: a record has no keys but strings");
-        line.push('\n');
-        line
+        jsonl::line(self)
     }
 }

@@ -18,6 +18,7 @@ mod gate;
 mod gather;
 mod index;
 mod journal;
+mod jsonl;
 mod model;
 mod news;
 mod people;
@@ -32,7 +33,8 @@ pub use evidence::{Counted, Evidence, HostEvidence, HostLook, Look};
 pub use fingerprint::fingerprint;
 pub use gate::{Gate, Missing, Subject, gate};
 pub use gather::Gather;
-pub use journal::{BrokenLine, Entry, Item, Journal, Purpose, Record};
+pub use journal::{Entry, Item, Journal, Purpose, Record};
+pub use jsonl::BrokenLine;
 pub use model::{
     Direction, Emergency, Freeze, Limits, Notice, Revision, Rollouts, Setting, Stage, Step, StepName, UnknownStep,
 };
