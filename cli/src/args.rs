@@ -1,5 +1,6 @@
 //! The command line. Flags that Ansible users have in their fingers keep their letters.
 
+mod drift;
 mod record;
 mod rollouts;
 
@@ -7,6 +8,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use drift::Drift;
 pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, When};
 pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
 
@@ -91,6 +93,13 @@ pub(crate) enum Verb {
         rectify apply site.yml -b -K       as root by sudo, with a password that is asked for once\n\n\
         Ctrl-C lets running tasks finish and begins nothing new; a second one ends them.")]
     Apply(Run),
+    /// Look now, and say who moved: the host (drift) or the policy (pending)
+    #[command(after_help = "Examples:\n  \
+        rectify drift                                  the playbooks and the inventory of rectify.toml\n  \
+        rectify drift site.yml -l 'web*'               some hosts\n  \
+        rectify drift --json | jq '.open[] | select(.cause == \"drift\").host'\n\n\
+        It compares with what the last check or apply left, so the first look at a host finds only what is new. Exit codes are those of check.")]
+    Drift(Drift),
     /// Draw the graph of a playbook's tasks and say why each edge is there
     #[command(after_help = "Examples:\n  \
         rectify graph site.yml\n  \

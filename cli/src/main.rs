@@ -61,6 +61,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.verb {
         Verb::Check(args) => run::run(Mode::Check, args, &cli.common),
         Verb::Apply(args) => run::run(Mode::Apply, args, &cli.common),
+        Verb::Drift(args) => verbs::drift::run(args, &cli.common),
         Verb::Graph(args) => verbs::graph::run(args, &cli.common),
         Verb::Lint(args) => verbs::lint::run(args, &cli.common),
         Verb::Inventory(args) => verbs::show::main(args, &cli.common),

@@ -33,7 +33,8 @@ pub(crate) use rectify_server::told::text;
 use rectify_server::told::{self as group, Groups};
 
 pub(crate) use self::painter::{Painter, Screen};
-use self::{live::Live, notices::Notices, page::Page, report::Detail, sink::Sink};
+pub(crate) use self::report::{Detail, changes};
+use self::{live::Live, notices::Notices, page::Page, sink::Sink};
 use crate::theme::Theme;
 
 /// On a terminal, a difference is cut after so many lines.

@@ -3,10 +3,18 @@
 mod find;
 mod play;
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    collections::{BTreeSet, HashMap},
+    io::Write as _,
+    path::PathBuf,
+    time::Duration,
+};
 
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
-use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Store, StoreUrl};
+use rectify_server::{
+    drift::known_contents,
+    store::{Cause, Head, HeadHost, RecordSettings, Store, StoreUrl},
+};
 use serde::Deserialize;
 
 pub(crate) use self::{find::find, play::play};
@@ -127,6 +135,20 @@ impl Keep {
             hosts: hosts.iter().map(host).collect(),
         }
     }
+}
+
+/// How long a run waits to hear which contents are known: not knowing costs but some bytes.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The contents whose lines are known, by host. A database that does not answer is told of after the run.
+pub(crate) async fn known(settings: &RecordSettings, hosts: &[String]) -> HashMap<String, BTreeSet<String>> {
+    let ask = async {
+        let store = Store::open(settings).await.ok()?;
+        let known = known_contents(&store, hosts).await.ok();
+        store.close().await;
+        known
+    };
+    tokio::time::timeout(PATIENCE, ask).await.ok().flatten().unwrap_or_default()
 }
 
 /// Takes into the index what it lacks, and says what did not work, a line each: no run fails for it.

@@ -1,6 +1,7 @@
 //! A run over compiled plans, shown as it goes.
 
 use std::{
+    collections::BTreeSet,
     io::{IsTerminal, Write as _},
     num::NonZeroUsize,
     sync::{Arc, Mutex},
@@ -26,7 +27,7 @@ use crate::{
     display::{Display, Options, Painter, Screen, text::line},
     files::Disk,
     project::Project,
-    record::{Keep, index},
+    record::{Keep, index, known},
 };
 
 /// The terminal behind stderr, to paint on. One that cannot move its cursor is none. Where stdout `waits` for the end of the
@@ -59,15 +60,21 @@ impl Execution {
     pub(crate) fn execute(
         self,
         shared: &Arc<(Project, Reach)>,
-        compiled: Vec<Compiled>,
+        mut compiled: Vec<Compiled>,
     ) -> anyhow::Result<(RunState, Gather)> {
         let (mut stdout, mut stderr) = (std::io::stdout().lock(), std::io::stderr());
         let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        if let Some(keep) = &self.keep {
+            let known = runtime.block_on(known(&keep.settings, &hosts));
+            compiled.iter_mut().for_each(|c| {
+                c.plan.options.known = known.get(&c.plan.host).cloned().or_else(|| Some(BTreeSet::new()))
+            });
+        }
         let run = compiled.first().map(|c| c.plan.run.clone()).unwrap_or_default();
         let keyring = shared.0.keyring.clone();
         let jobs = compiled.into_iter().map(|compiled| job(shared, compiled)).collect();
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let recorder = self.keep.as_ref().map(|keep| {
             let head = keep.head(&run, self.mode, &self.names, &hosts, &shared.0.inventory);
             Recorder::begin(&keep.settings.folder, &head)

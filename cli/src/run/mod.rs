@@ -10,9 +10,11 @@ use std::{io::Write, sync::Arc};
 use rectify_core::{
     compile::{CompileOptions, Compiled, Job as Compiler, Selection},
     diag::Diagnostics,
+    event::RunState,
     plan::{Mode, Options as PlanOptions},
     rollout::Assume,
 };
+use rectify_server::store::RecordSettings;
 
 pub(crate) use ask::passwords;
 pub(crate) use execute::{Execution, screen};
@@ -33,11 +35,52 @@ use crate::{
     theme::{Meaning, Theme},
 };
 
+/// What is asked of a run beside its arguments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// What goes to stdout.
+    pub(crate) output: Output,
+    /// Whether hosts say what they know of when and by whom something was changed.
+    pub(crate) traces: bool,
+}
+
+/// What became of it.
+pub(crate) enum Then {
+    /// Something was listed, and no host was contacted.
+    Listed,
+    /// It ran.
+    Ran(Box<Ran>),
+}
+
+/// A run that is over.
+pub(crate) struct Ran {
+    /// How the program ends.
+    pub(crate) code: u8,
+    /// The run's id.
+    pub(crate) run: String,
+    /// What is known of it.
+    pub(crate) state: RunState,
+    /// Where it is recorded, if it is.
+    pub(crate) record: Option<RecordSettings>,
+}
+
 /// Runs a playbook and says how the program ends.
 ///
 /// # Errors
 /// What is wrong with the input, or with the program.
 pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8> {
+    let output = if args.json { Output::Json } else { Output::Report };
+    Ok(match perform(mode, args, common, Asked { output, traces: false })? {
+        Then::Listed => exit::OK,
+        Then::Ran(ran) => ran.code,
+    })
+}
+
+/// Runs a playbook.
+///
+/// # Errors
+/// What is wrong with the input, or with the program.
+pub(crate) fn perform(mode: Mode, args: &Run, common: &Common, asked: Asked) -> anyhow::Result<Then> {
     let config = Config::load()?;
     let playbooks = config.playbooks(&args.playbooks)?;
     let (out_theme, err_theme) = (crate::theme(common, true), crate::theme(common, false));
@@ -47,14 +90,16 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         return Err(Expected::usage("--as-of and --stage show what would happen then: use them with check").into());
     }
     let mut found = Diagnostics::new();
-    let options = compile_options(mode, args, &project);
+    let mut options = compile_options(mode, args, &project);
+    options.options.traces = asked.traces;
     let compiler = Compiler::new(&project.playbook, &project.inventory, options.clone(), &mut found);
     if found.has_errors() {
         return Err(project.expected(&found).into());
     }
     if args.list_hosts || args.list_tasks || args.list_tags {
         warn(&project, &found, &[])?;
-        return list(args, &compiler);
+        list(args, &compiler)?;
+        return Ok(Then::Listed);
     }
     // Everything is compiled before any host is contacted: what is wrong for one host is known before another is changed.
     let mut compiled = compiler.compile_all().map_err(|wrong| project.expected(&wrong))?;
@@ -76,8 +121,8 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
         );
     }
     let passwords = passwords(&args.connection)?;
-    let output = if args.json { Output::Json } else { Output::Report };
-    let screen = screen(output == Output::Report);
+    let output = asked.output;
+    let screen = screen(output != Output::Json);
     let reach = Reach::new(args.connection.clone(), passwords, &project, screen.clone())?;
     let locked = reach.locked(&project.inventory, compiled.iter().map(|c| c.plan.host.as_str()));
     if locked.has_errors() {
@@ -98,16 +143,19 @@ pub(crate) fn run(mode: Mode, args: &Run, common: &Common) -> anyhow::Result<u8>
     let names = playbooks.iter().map(|p| p.display().to_string()).collect();
     let run = Execution { mode, forks: args.connection.forks, names, display, keep };
     let shared = Arc::new((project, reach));
+    let record = run.keep.as_ref().map(|keep| keep.settings.clone());
     let (state, gather) = run.execute(&shared, compiled)?;
     // A part of the tasks shows a part of what a setting changes.
     let desk = desk.filter(|_| selection(&args.tasks) == Selection::default());
     if let Some(Err(problem)) = desk.map(|desk| rollouts::evidence::keep(&desk, &standing, &gather)) {
         writeln!(std::io::stderr(), "warning: {problem}")?;
     }
-    Ok(match state.exit_code() {
+    let code = match state.exit_code() {
         exit::OK if finds => exit::PENDING,
         code => code,
-    })
+    };
+    let run = state.run.as_ref().map(|(run, _)| run.clone()).unwrap_or_default();
+    Ok(Then::Ran(Box::new(Ran { code, run, state, record })))
 }
 
 /// How the run is recorded. One that supposes another day says nothing of how hosts are, and leaves no record.
@@ -209,7 +257,7 @@ pub(crate) fn warn(project: &Project, found: &Diagnostics, compiled: &[Compiled]
     Ok(())
 }
 
-fn list(args: &Run, compiler: &Compiler<'_>) -> anyhow::Result<u8> {
+fn list(args: &Run, compiler: &Compiler<'_>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     for listed in compiler.list() {
         writeln!(out, "play {}  (hosts: {})", listed.play, listed.hosts)?;
@@ -230,5 +278,5 @@ fn list(args: &Run, compiler: &Compiler<'_>) -> anyhow::Result<u8> {
             writeln!(out, "    tags: {}", listed.task_tags.join(", "))?;
         }
     }
-    Ok(exit::OK)
+    Ok(())
 }

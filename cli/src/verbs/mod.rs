@@ -2,6 +2,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod diff;
+pub(crate) mod drift;
 pub(crate) mod export_run;
 pub(crate) mod facts;
 pub(crate) mod graph;

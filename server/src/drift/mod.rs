@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use rectify_core::{drift::Fold, event::Event};
 use sqlx::AnyConnection;
 
-pub use seen::{Open, forget_contents, known_contents, open_items};
+pub use seen::{Fixed, Open, fixed_items, forget_contents, known_contents, open_items};
 
 use crate::store::{Head, StoreError};
 

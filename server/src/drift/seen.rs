@@ -133,3 +133,40 @@ pub async fn forget_contents(store: &Store) -> Result<u64, StoreError> {
     write.commit().await.map_err(|e| store.error(e))?;
     Ok(done.rows_affected())
 }
+
+/// An item that a run found as wanted again, although no run of this program made it so. Times are microseconds since 1970, UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// The host's name.
+    pub host: String,
+    /// Which item.
+    pub key: Key,
+    /// Who had moved.
+    pub was: Cause,
+    /// The setting that it belongs to.
+    pub setting: Option<String>,
+    /// When it was seen to be so.
+    pub at: i64,
+}
+
+/// What a run found as wanted again, by host and item.
+///
+/// # Errors
+/// A database that cannot be read.
+pub async fn fixed_items(store: &Store, run: &str) -> Result<Vec<Fixed>, StoreError> {
+    let text = "SELECT h.name, t.thing, t.property, t.old, t.setting, t.at FROM transitions t JOIN hosts h ON h.id = t.host \
+                JOIN looks l ON l.host = t.host AND l.run = t.run WHERE l.run = $1 AND t.kind = 'item' AND t.new = 'fine' \
+                ORDER BY h.name, t.thing, t.property";
+    let rows = sqlx::query(text).bind(run).fetch_all(store.pool()).await.map_err(|e| store.error(e))?;
+    let one = |row: &sqlx::any::AnyRow| {
+        let text = |column: usize| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+        Ok(Fixed {
+            host: row.try_get(0)?,
+            key: Key::new(text(1)?, text(2)?),
+            was: rows::cause(&text(3)?),
+            setting: row.try_get(4)?,
+            at: row.try_get(5)?,
+        })
+    };
+    rows.iter().map(one).collect::<Result<_, sqlx::Error>>().map_err(|e| store.error(e))
+}

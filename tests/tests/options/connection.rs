@@ -6,7 +6,7 @@ use crate::reach::{Reached, judge, who};
 /// A connection variable, the inventory's line without it, what is added, and where it shows.
 type Case = (&'static str, &'static str, &'static str, Seen);
 
-const CONFIG: &str = "Host *\n UserKnownHostsFile {known}\n";
+pub(crate) const CONFIG: &str = "Host *\n UserKnownHostsFile {known}\n";
 const PLAIN: &str = "t ansible_host={address} ansible_user=deploy ansible_private_key_file={key}";
 const NO_KEY: &str = "t ansible_host={address} ansible_user=deploy";
 const ADMIN: &str = "t ansible_host={address} ansible_user=admin ansible_private_key_file={key} ansible_become=true";
@@ -15,8 +15,8 @@ const LOCKED: &str = "t ansible_host={address} ansible_user=deploy ansible_priva
 const SILENT: &str = "t ansible_host=127.0.0.1 ansible_port={silent} ansible_ssh_common_args='-o ConnectTimeout=2'";
 
 /// Questions on the terminal, and admin's answers.
-const LOGIN: (&str, &str) = ("SSH password: ", "admin secret");
-const BECOME: (&str, &str) = ("BECOME password [as SSH password]: ", "admin secret");
+pub(crate) const LOGIN: (&str, &str) = ("SSH password: ", "admin secret");
+pub(crate) const BECOME: (&str, &str) = ("BECOME password [as SSH password]: ", "admin secret");
 
 const CASES: &[Case] = &[
     ("ansible_connection", PLAIN, "ansible_connection=local", Lacks("Accepted publickey")),

@@ -241,6 +241,7 @@ fn the_helper_is_kept_where_it_is_asked_to_be() {
         ("check site.yml -i hosts", "kept/here"),
         ("facts -i hosts", "kept/there"),
         ("announce --preview FLEET", "kept/elsewhere"),
+        ("drift site.yml -i hosts", "kept/beside"),
     ] {
         let said = run(&folder, &format!("{verb} -l a --helper-dir {}", folder.at(place)));
         let kept: Vec<_> = std::fs::read_dir(folder.path().join(place)).unwrap().collect();
@@ -252,6 +253,7 @@ fn the_helper_is_kept_where_it_is_asked_to_be() {
 fn side(own: &str, other: &str) -> String {
     format!(
         "    - needs: []
+      check_mode: false
       shell: |
         cd {{{{ folder }}}}; touch {own}
         for i in $(seq {{{{ patience }}}}); do test -e {other} && exit 0; sleep 0.1; done; exit 1
@@ -277,8 +279,11 @@ fn as_many_tasks_at_a_time_as_parallel_says() {
         let folder = folder();
         let tasks = side("left", "right") + &side("right", "left");
         folder.write("meet.yml", &format!("- hosts: a\n  gather_facts: false\n  tasks:\n{tasks}"));
-        let said = run(&folder, &format!("apply meet.yml -i hosts HELPER {more}"));
-        assert_eq!(said.code, Some(code), "{more}: {}", said.all());
+        for verb in ["apply", "drift"] {
+            let said = run(&folder, &format!("{verb} meet.yml -i hosts HELPER {more}"));
+            assert_eq!(said.code, Some(code), "{verb} {more}: {}", said.all());
+            let _ = ["left", "right"].map(|name| std::fs::remove_file(folder.path().join(name)));
+        }
     }
 }
 
@@ -286,7 +291,7 @@ fn as_many_tasks_at_a_time_as_parallel_says() {
 fn as_many_hosts_are_asked_at_a_time_as_forks_says() {
     let folder = folder();
     let _silence = silence(&folder);
-    for verb in ["trust", "facts HELPER", "announce HELPER --preview -p fleet/site.yml"] {
+    for verb in ["trust", "facts HELPER", "announce HELPER --preview -p fleet/site.yml", "drift HELPER site.yml"] {
         let begun = std::time::Instant::now();
         let said = run(&folder, &format!("{verb} -i silent -T 1 -f 1"));
         assert_eq!(said.code, Some(4), "{}", said.all());

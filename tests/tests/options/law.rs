@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::local::Folder;
-use crate::{connection, flags, keywords, rollouts, ssh_config};
+use crate::{connection, drift, flags, keywords, rollouts, ssh_config};
 
 /// Options that tests of their own prove, and those tests.
 const BY_TEST: &[(&str, &str)] = &[
@@ -103,6 +103,17 @@ const BY_TEST: &[(&str, &str)] = &[
     ("diff RUN2", "record::two_runs_are_compared_by_host_and_thing"),
     ("export RUN", "record::a_run_is_written_for_other_programs"),
     ("export --format", "record::a_run_is_written_for_other_programs"),
+    ("drift --forks", "flags::as_many_hosts_are_asked_at_a_time_as_forks_says"),
+    ("drift --parallel", "flags::as_many_tasks_at_a_time_as_parallel_says"),
+    ("drift --helper-dir", "flags::the_helper_is_kept_where_it_is_asked_to_be"),
+    ("drift --user", "drift::drift_looks_at_hosts_like_any_run"),
+    ("drift --private-key", "drift::drift_looks_at_hosts_like_any_run"),
+    ("drift --ssh-config", "drift::drift_looks_at_hosts_like_any_run"),
+    ("drift --become", "drift::drift_looks_at_hosts_like_any_run"),
+    ("drift --become-user", "drift::drift_looks_at_hosts_like_any_run"),
+    ("drift --become-method", "drift::drift_looks_at_hosts_like_any_run"),
+    ("drift --ask-pass", "drift::drift_looks_at_hosts_like_any_run"),
+    ("drift --ask-become-pass", "drift::drift_looks_at_hosts_like_any_run"),
     ("modules --reference", "flags::modules_writes_its_reference_where_it_is_told_to"),
     ("modules --check", "flags::modules_writes_its_reference_where_it_is_told_to"),
 ];
@@ -167,6 +178,7 @@ fn of_vaults() -> Vec<(String, &'static str)> {
         "rollout object",
         "rollout import",
         "announce",
+        "drift",
     ];
     let verbs = verbs.map(|verb| (verb.to_owned(), "vault::every_verb_with_an_inventory_opens_what_is_encrypted"));
     let parts = [
@@ -193,7 +205,8 @@ fn of_vaults() -> Vec<(String, &'static str)> {
 
 #[test]
 fn no_flag_is_without_a_test_and_no_test_without_a_flag() {
-    let cases = flags::RUN.iter().chain(flags::OTHERS).chain(rollouts::CASES).map(|case| case.option);
+    let cases =
+        flags::RUN.iter().chain(flags::OTHERS).chain(rollouts::CASES).chain(drift::CASES).map(|case| case.option);
     let mut by_test = of_vaults();
     by_test.extend(BY_TEST.iter().map(|(option, test)| ((*option).to_owned(), *test)));
     let tested: BTreeSet<String> = cases.map(str::to_owned).chain(by_test.iter().map(|(o, _)| o.clone())).collect();

@@ -7,6 +7,7 @@
 mod announce;
 mod config;
 mod connection;
+mod drift;
 mod flags;
 mod keywords;
 mod law;

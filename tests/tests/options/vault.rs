@@ -64,6 +64,7 @@ fn every_verb_with_an_inventory_opens_what_is_encrypted() {
         "rollout object banner --as alpha --reason no -p settled.yml",
         "rollout import -p settled.yml",
         "announce -p settled.yml --preview",
+        "drift site.yml",
     ] {
         let words: Vec<&str> = verb.split_whitespace().chain(["-i", "hosts"]).collect();
         let closed = folder.run(&words);

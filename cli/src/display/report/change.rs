@@ -31,7 +31,7 @@ pub(super) fn on_one_line(page: &mut Page, indent: usize, subject: &str, changes
 }
 
 /// Writes all changes of one thing. What a thing begins with or ends with is a list of properties and needs no arrows.
-pub(super) fn properties(page: &mut Page, indent: usize, changes: &[PropertyChange], detail: Detail<'_>) {
+pub(crate) fn properties(page: &mut Page, indent: usize, changes: &[PropertyChange], detail: Detail<'_>) {
     let new = |c: &PropertyChange| only_side(c, true).is_some();
     let gone = |c: &PropertyChange| only_side(c, false).is_some();
     let mut told = [false; 2];

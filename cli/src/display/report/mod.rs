@@ -11,6 +11,7 @@ use rectify_core::{
     plan::Mode,
 };
 
+pub(crate) use self::change::properties as changes;
 use super::{
     group::{Groups, Same, TaskGroup},
     page::{Page, Span, meant, plain},

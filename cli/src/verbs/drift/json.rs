@@ -1,0 +1,54 @@
+//! What differs, for programs.
+
+use std::io::{self, Write};
+
+use rectify_server::drift::{Fixed, Open};
+use serde_json::{Value, json};
+
+use super::Found;
+
+/// Writes one document: the run, and every difference of every host with its cause. Times are microseconds since 1970, UTC.
+///
+/// # Errors
+/// An output that cannot be written.
+pub(super) fn write(found: &Found, run: &str, out: &mut dyn Write) -> io::Result<()> {
+    let all = json!({
+        "run": run,
+        "hosts": found.hosts,
+        "open": found.open.iter().map(open).collect::<Vec<_>>(),
+        "fixed": found.fixed.iter().map(fixed).collect::<Vec<_>>(),
+    });
+    serde_json::to_writer_pretty(&mut *out, &all)?;
+    writeln!(out)
+}
+
+fn open(item: &Open) -> Value {
+    json!({
+        "host": item.host,
+        "cause": item.cause,
+        "thing": item.key.thing,
+        "property": item.key.property,
+        "setting": item.setting,
+        "task": item.task,
+        "origin": item.origin,
+        "seen": item.seen,
+        "wanted": item.wanted,
+        "left": item.left.as_ref().map(|left| json!({ "value": left })),
+        "since": item.since,
+        "before": item.before,
+        "looks": item.looks,
+        "difference": item.difference,
+        "traces": item.traces,
+    })
+}
+
+fn fixed(item: &Fixed) -> Value {
+    json!({
+        "host": item.host,
+        "was": item.was,
+        "thing": item.key.thing,
+        "property": item.key.property,
+        "setting": item.setting,
+        "at": item.at,
+    })
+}
