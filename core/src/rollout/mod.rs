@@ -9,6 +9,7 @@
 //!
 //! Nothing here reads a file or a clock: the time is an argument, so that every rule can be tested at any date.
 
+mod about;
 mod attend;
 mod claims;
 mod due;
@@ -27,6 +28,7 @@ mod read;
 mod skips;
 mod stance;
 
+pub use about::{About, Reader, StepNews};
 pub use attend::{attend, prints};
 pub use claims::{Claim, Claims, Skip, claims};
 pub use evidence::{Counted, Evidence, HostEvidence, HostLook, Look};
@@ -38,10 +40,7 @@ pub use jsonl::BrokenLine;
 pub use model::{
     Direction, Emergency, Freeze, Limits, Notice, Revision, Rollouts, Setting, Stage, Step, StepName, UnknownStep,
 };
-pub use news::{
-    Done, HostNews, News, Newsroom, Seen, SettingNews, SkipNews, StepNews, TaskChange, meaning, object_command,
-    opt_in_lines, skip_lines,
-};
+pub use news::{Done, HostNews, News, Newsroom, Seen, SettingNews, SkipNews, TaskChange, meaning};
 pub use people::{Contact, Person, contacts, owners};
 pub use position::{Affected, Told, WhyNotTold};
 pub use read::read;

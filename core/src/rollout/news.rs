@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
+    about::{About, Reader},
     evidence::Evidence,
     gate::Subject,
     journal::{Entry, Item, Purpose},
@@ -75,54 +76,20 @@ pub struct Done {
     pub waiting: Vec<String>,
 }
 
-/// A step of a setting, as people read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StepNews {
-    /// Its name.
-    pub name: StepName,
-    /// Its earliest day.
-    pub date: Date,
-    /// Whether it has been reached.
-    pub reached: bool,
-}
-
 /// A setting in the news of one owner.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SettingNews {
-    /// Its id.
-    pub id: String,
-    /// One line.
-    pub title: String,
-    /// Why it is there.
-    pub reason: String,
-    /// What people will notice.
-    pub impact: String,
-    /// What to do if one cannot live with it.
-    pub skip: String,
-    /// How to see that it holds.
-    pub verify: String,
-    /// Whom to ask.
-    pub owner: String,
-    /// Their addresses.
-    pub ask: Vec<String>,
-    /// Where to read more.
-    pub links: Vec<String>,
-    /// Its revision.
-    pub revision: u32,
-    /// Why the value changed, after the first revision.
-    pub why: Option<String>,
+    /// The setting itself.
+    #[serde(flatten)]
+    pub about: About,
     /// Whether the new value allows more than the one before.
     pub looser: bool,
-    /// Why it could not wait, in an emergency.
-    pub emergency: Option<String>,
     /// Why the advance to the step was forced, if it was.
     pub forced: Option<String>,
     /// The step that is announced.
     pub step: StepName,
     /// The earliest day of it.
     pub date: Date,
-    /// All steps.
-    pub steps: Vec<StepNews>,
     /// What became of it, in a summary.
     pub done: Option<Done>,
     /// The owner's hosts on which something would change.
@@ -133,12 +100,6 @@ pub struct SettingNews {
     pub unchanged: Vec<String>,
     /// The owner's hosts that skip it.
     pub skips: Vec<SkipNews>,
-    /// The lines to add to the inventory in order to skip it.
-    pub skip_lines: String,
-    /// The lines to add in order to have it at once.
-    pub opt_in_lines: String,
-    /// The command with which to object.
-    pub object_command: String,
 }
 
 /// A message to one owner.
@@ -296,37 +257,18 @@ impl Newsroom<'_> {
         // The step that was forced, and not those that follow it.
         let forced = self.view.journal.forced_advance(setting).filter(|(_, to, _)| *to == step);
         let forced = forced.map(|(_, _, reason)| reason.to_owned());
+        let to = Reader { skips: owner, objects: owner, from: due, today };
         let news = SettingNews {
-            id: setting.id.clone(),
-            title: setting.title.clone(),
-            reason: setting.reason.clone(),
-            impact: setting.impact.clone(),
-            skip: setting.skip.clone(),
-            verify: setting.verify.clone(),
-            owner: setting.owner.clone(),
-            ask: self.people.get(&setting.owner).map(addresses).unwrap_or_default(),
-            links: setting.links.clone(),
-            revision: setting.revision.number,
-            why: setting.revision.why.clone(),
+            about: setting.about(reached, self.people, to),
             looser: setting.revision.direction == Direction::Looser,
-            emergency: setting.revision.emergency.as_ref().map(|e| e.reason.clone()),
             forced,
             step,
             date: due,
-            steps: setting
-                .steps
-                .iter()
-                .enumerate()
-                .map(|(i, s)| StepNews { name: s.name, date: s.date, reached: i <= reached })
-                .collect(),
             done: (purpose == Purpose::Summary).then(|| self.done(setting, subjects, hosts)),
             hosts: change,
             unknown: rest(true),
             unchanged: rest(false),
             skips: self.skips(setting, subjects, hosts),
-            skip_lines: skip_lines(setting, due, today, owner),
-            opt_in_lines: opt_in_lines(setting),
-            object_command: object_command(setting, owner),
         };
         (news, item)
     }
@@ -385,28 +327,20 @@ impl Newsroom<'_> {
     }
 }
 
-fn addresses(person: &Person) -> Vec<String> {
-    let mail = |c: &Contact| match c {
-        Contact::Mail(address) => Some(address.clone()),
-        Contact::Hook(_) => None,
-    };
-    person.contacts.iter().filter_map(mail).collect()
-}
-
 /// The very lines that skip a setting, for half a year from its date or as long as it allows. `who` answers for it.
-pub fn skip_lines(setting: &Setting, date: Date, today: Date, who: &str) -> String {
+pub(super) fn skip_lines(setting: &Setting, date: Date, today: Date, who: &str) -> String {
     let after = |day: Date, days: u16| day.checked_add(jiff::Span::new().days(days)).unwrap_or(day);
     let until = after(date.max(today), 180).min(after(today, setting.skip_at_most));
     format!("rollout_skip:\n  {}: {{reason: WHY, owner: {who}, until: {until}}}\n", setting.id)
 }
 
 /// The very lines that ask for a setting at once.
-pub fn opt_in_lines(setting: &Setting) -> String {
+pub(super) fn opt_in_lines(setting: &Setting) -> String {
     format!("rollout_opt_in: [{}]\n", setting.id)
 }
 
 /// The command with which an owner objects.
-pub fn object_command(setting: &Setting, who: &str) -> String {
+pub(super) fn object_command(setting: &Setting, who: &str) -> String {
     format!("rectify rollout object {} --as {who} --reason 'WHY'", setting.id)
 }
 

@@ -25,7 +25,7 @@ impl Templates {
             purpose => purpose_word(news.purpose),
             hosts => hosts,
             changes => Value::from(Serde(changes(news))),
-            touched => news.settings.iter().map(|s| (s.id.clone(), touched(s))).collect::<BTreeMap<_, _>>(),
+            touched => news.settings.iter().map(|s| (s.about.id.clone(), touched(s))).collect::<BTreeMap<_, _>>(),
         };
         Ok(Letter { text: self.render("letter.txt", &context)?, html: self.render("letter.html", &context)?, subject })
     }
@@ -51,7 +51,7 @@ fn purpose_word(purpose: Purpose) -> &'static str {
 fn subject(news: &News) -> String {
     let first = news.settings.first();
     let what = match (first, news.settings.len()) {
-        (Some(setting), 1) => setting.title.clone(),
+        (Some(setting), 1) => setting.about.title.clone(),
         (_, n) => format!("{n} settings"),
     };
     let date = news.settings.iter().map(|s| s.date).min();
@@ -86,12 +86,15 @@ fn changes(news: &News) -> Vec<Shown> {
             for change in &host.changes {
                 let lines = lines(&change.changes);
                 let same = |s: &&mut Shown| {
-                    s.setting == setting.id && s.task == change.task && s.subject == change.subject && s.lines == lines
+                    s.setting == setting.about.id
+                        && s.task == change.task
+                        && s.subject == change.subject
+                        && s.lines == lines
                 };
                 match shown.iter_mut().find(same) {
                     Some(known) => known.hosts.push(host.host.clone()),
                     None => shown.push(Shown {
-                        setting: setting.id.clone(),
+                        setting: setting.about.id.clone(),
                         hosts: vec![host.host.clone()],
                         task: change.task.clone(),
                         subject: change.subject.clone(),

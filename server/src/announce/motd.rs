@@ -26,7 +26,7 @@ impl Templates {
             return Ok(String::new());
         }
         let told = &news[..news.len().min(SETTINGS)];
-        let changes: BTreeMap<&str, Vec<String>> = told.iter().map(|s| (s.id.as_str(), changes(s))).collect();
+        let changes: BTreeMap<&str, Vec<String>> = told.iter().map(|s| (s.about.id.as_str(), changes(s))).collect();
         let context = context! {
             host => host,
             settings => Value::from(Serde(told)),

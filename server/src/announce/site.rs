@@ -12,9 +12,7 @@ use chrono::NaiveDate;
 use icalendar::{Calendar, Component, Event, EventLike, Property};
 use jiff::Timestamp;
 use minijinja::{Value, context, value::Serde};
-use rectify_core::rollout::{
-    Contact, Entry, Journal, Person, Rollouts, Setting, StepName, meaning, opt_in_lines, skip_lines,
-};
+use rectify_core::rollout::{About, Entry, Journal, Person, Reader, Rollouts, Setting, StepName, StepNews, meaning};
 use serde::Serialize;
 
 use crate::{channels::ChannelError, templates::Templates};
@@ -37,33 +35,11 @@ pub struct Site<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct StepShown {
-    name: StepName,
-    date: jiff::civil::Date,
-    reached: bool,
-    meaning: String,
-}
-
-#[derive(Debug, Serialize)]
 struct Shown {
-    id: String,
-    title: String,
-    reason: String,
-    impact: String,
-    skip: String,
-    verify: String,
-    owner: String,
-    ask: Vec<String>,
-    links: Vec<String>,
-    revision: u32,
-    why: Option<String>,
-    emergency: Option<String>,
-    steps: Vec<StepShown>,
+    #[serde(flatten)]
+    about: About,
     now: StepName,
-    next: Option<StepShown>,
-    skip_lines: String,
-    opt_in_lines: String,
-    object_command: String,
+    next: Option<StepNews>,
 }
 
 impl Site<'_> {
@@ -77,7 +53,7 @@ impl Site<'_> {
         for setting in &shown {
             let context = context! { setting => Value::from(Serde(setting)) };
             for (template, end) in [("setting.html", "html"), ("setting.md", "md")] {
-                files.insert(format!("{}.{end}", setting.id).into(), self.templates.render(template, &context)?);
+                files.insert(format!("{}.{end}", setting.about.id).into(), self.templates.render(template, &context)?);
             }
         }
         let context = context! { settings => Value::from(Serde(&shown)) };
@@ -104,39 +80,11 @@ impl Site<'_> {
     }
 
     fn shown(&self, setting: &Setting) -> Shown {
-        let reached = self.journal.reached(setting);
-        let step = |(i, s): (usize, &rectify_core::rollout::Step)| StepShown {
-            name: s.name,
-            date: s.date,
-            reached: i <= reached,
-            meaning: meaning(s.name),
-        };
-        let mail = |c: &Contact| match c {
-            Contact::Mail(address) => Some(address.clone()),
-            Contact::Hook(_) => None,
-        };
-        let ask = self.people.get(&setting.owner);
-        let (next, today) = (setting.steps.get(reached + 1), self.rollouts.day(self.now));
-        Shown {
-            id: setting.id.clone(),
-            title: setting.title.clone(),
-            reason: setting.reason.clone(),
-            impact: setting.impact.clone(),
-            skip: setting.skip.clone(),
-            verify: setting.verify.clone(),
-            owner: setting.owner.clone(),
-            ask: ask.map(|p| p.contacts.iter().filter_map(mail).collect()).unwrap_or_default(),
-            links: setting.links.clone(),
-            revision: setting.revision.number,
-            why: setting.revision.why.clone(),
-            emergency: setting.revision.emergency.as_ref().map(|e| e.reason.clone()),
-            steps: setting.steps.iter().enumerate().map(step).collect(),
-            now: setting.steps[reached].name,
-            next: next.map(|s| step((reached + 1, s))),
-            skip_lines: skip_lines(setting, next.map_or(today, |s| s.date), today, "WHO"),
-            opt_in_lines: opt_in_lines(setting),
-            object_command: rectify_core::rollout::object_command(setting, "OWNER"),
-        }
+        let (reached, today) = (self.journal.reached(setting), self.rollouts.day(self.now));
+        let from = setting.steps.get(reached + 1).map_or(today, |s| s.date);
+        let to = Reader { skips: "WHO", objects: "OWNER", from, today };
+        let about = setting.about(reached, self.people, to);
+        Shown { now: setting.steps[reached].name, next: about.steps.get(reached + 1).cloned(), about }
     }
 
     fn time(at: Timestamp) -> FixedDateTime {

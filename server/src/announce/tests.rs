@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use jiff::Timestamp;
 use rectify_core::{
     event::{Diff, PropertyChange},
-    rollout::{Done, HostNews, Item, Journal, News, Purpose, SettingNews, SkipNews, TaskChange},
+    rollout::{About, Done, HostNews, Item, Journal, News, Purpose, SettingNews, SkipNews, TaskChange},
 };
 use rustix::net::{AddressFamily, SocketType};
 
@@ -41,23 +41,28 @@ fn host(name: &str, line: &str) -> HostNews {
 fn setting() -> SettingNews {
     let step: rectify_core::rollout::StepName = "opt-out 5%".parse().unwrap();
     SettingNews {
-        id: "frames".into(),
-        title: "Pages are framed by their own site only".into(),
-        reason: "A page within another page can be made to be clicked by mistake.".into(),
-        impact: "Pages of other sites that embed yours show a blank frame.".into(),
-        skip: "If another site must embed your pages, skip it and name that site.".into(),
-        verify: "curl -sI https://HOST/ shows X-Frame-Options: SAMEORIGIN.".into(),
-        owner: "security".into(),
-        ask: vec!["security@example.org".into()],
-        links: vec!["https://example.org/frames".into()],
-        revision: 1,
-        why: None,
+        about: About {
+            id: "frames".into(),
+            title: "Pages are framed by their own site only".into(),
+            reason: "A page within another page can be made to be clicked by mistake.".into(),
+            impact: "Pages of other sites that embed yours show a blank frame.".into(),
+            skip: "If another site must embed your pages, skip it and name that site.".into(),
+            verify: "curl -sI https://HOST/ shows X-Frame-Options: SAMEORIGIN.".into(),
+            owner: "security".into(),
+            ask: vec!["security@example.org".into()],
+            links: vec!["https://example.org/frames".into()],
+            revision: 1,
+            why: None,
+            emergency: None,
+            steps: Vec::new(),
+            skip_lines: "rollout_skip:\n  frames: {reason: WHY, owner: WHO, until: 2027-08-28}\n".into(),
+            opt_in_lines: "rollout_opt_in: [frames]\n".into(),
+            object_command: "rectify rollout object frames --as OWNER --reason 'WHY'".into(),
+        },
         looser: false,
-        emergency: None,
         forced: None,
         step,
         date: "2027-03-01".parse().unwrap(),
-        steps: Vec::new(),
         done: None,
         hosts: vec![
             host("web1", "Header set X-Frame-Options SAMEORIGIN"),
@@ -72,16 +77,13 @@ fn setting() -> SettingNews {
             until: "2027-05-31".parse().unwrap(),
             needed: false,
         }],
-        skip_lines: "rollout_skip:\n  frames: {reason: WHY, owner: WHO, until: 2027-08-28}\n".into(),
-        opt_in_lines: "rollout_opt_in: [frames]\n".into(),
-        object_command: "rectify rollout object frames --as OWNER --reason 'WHY'".into(),
     }
 }
 
 fn news(purpose: Purpose) -> News {
     let setting = setting();
     let item = Item {
-        setting: setting.id.clone(),
+        setting: setting.about.id.clone(),
         revision: 1,
         step: setting.step,
         date: setting.date,
@@ -185,11 +187,11 @@ fn the_message_of_the_day_says_what_changes_on_one_host_and_how_to_skip_it() {
     let templates = Templates::load(None).unwrap();
     let mut changing = setting();
     changing.hosts.truncate(1);
-    changing.impact =
+    changing.about.impact =
         "Pages of other sites that embed yours show a blank frame, and nobody tells the people who look at it why."
             .into();
     let mut skipped = setting();
-    (skipped.id, skipped.title) = ("trace".into(), "TRACE is off".into());
+    (skipped.about.id, skipped.about.title) = ("trace".into(), "TRACE is off".into());
     skipped.hosts.clear();
     insta::assert_snapshot!("motd", templates.motd("web1", &[changing, skipped]).unwrap());
     assert_eq!(templates.motd("web1", &[]).unwrap(), "", "nothing to say");

@@ -35,7 +35,7 @@ fn a_host_reads_of_itself_and_of_nobody_else() {
     assert_eq!((hosts, news[0].skips.len()), (vec![("a1", "a1")], 0));
     assert_eq!(news[0].hosts[0].blocked, Some(4));
     // Nobody was told before today: the notice period begins now.
-    assert!(news[0].skip_lines.contains("owner: alpha") && news[0].date.to_string() == "2027-02-15");
+    assert!(news[0].about.skip_lines.contains("owner: alpha") && news[0].date.to_string() == "2027-02-15");
     let skipped = room.on_host(Purpose::Day, "a2", &steps);
     assert_eq!((skipped[0].hosts.len(), skipped[0].skips[0].host.as_str()), (0, "a2"));
     assert!(room.on_host(Purpose::Day, "a3", &steps).is_empty(), "nothing changes there");
