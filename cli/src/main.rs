@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on ends"))]
 
+mod account;
 mod args;
 mod config;
 mod display;

@@ -110,7 +110,7 @@ impl Keep {
     /// # Errors
     /// There is no place for a record, in words.
     pub(crate) fn typed(config: &Config, inventory: String) -> Result<Self, String> {
-        let author = crate::rollouts::account();
+        let author = crate::account::account();
         Ok(Keep { settings: settings(config)?, cause: Cause::Operator, author, schedule: None, inventory })
     }
 

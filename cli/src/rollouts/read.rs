@@ -88,7 +88,7 @@ impl Desk {
     }
 
     fn at(path: PathBuf, rollouts: Rollouts, clock: &Clock) -> Result<Self, Expected> {
-        let store = Store::beside(&path, account());
+        let store = Store::beside(&path, crate::account::account());
         let broken = |e: StoreError| Expected::usage(chain(&e));
         let (journal, evidence) = (store.journal().map_err(broken)?, store.evidence().map_err(broken)?);
         let (now, assume) = supposed(clock, &rollouts)?;
@@ -169,10 +169,4 @@ fn supposed(clock: &Clock, rollouts: &Rollouts) -> Result<(Timestamp, Assume), E
 fn last_moment(day: Date, zone: &TimeZone) -> Result<Timestamp, Expected> {
     let end = day.at(23, 59, 59, 0).to_zoned(zone.clone());
     Ok(end.map_err(|e| Expected::usage(format!("--as-of {day}: {e}")))?.timestamp())
-}
-
-/// The account that this runs as, for the journal: who logged in, where `sudo` says so.
-pub(crate) fn account() -> String {
-    let named = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|n| !n.is_empty()).unwrap_or_else(|| "unknown".into())
 }
