@@ -13,12 +13,15 @@ use std::{
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
 use rectify_server::{
     drift::known_contents,
-    store::{Cause, Head, HeadHost, RecordSettings, Store, StoreUrl},
+    store::{Cause, Head, HeadHost, RecordSettings, Store, StoreError, StoreUrl},
 };
 use serde::Deserialize;
 
 pub(crate) use self::{find::find, play::play};
 use crate::{config::Config, display::text::line, exit::Expected};
+
+/// How long the end of a run may wait for a database. What was taken in until then stays.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// `[record]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -151,21 +154,22 @@ pub(crate) async fn known(settings: &RecordSettings, hosts: &[String]) -> HashMa
     tokio::time::timeout(PATIENCE, ask).await.ok().flatten().unwrap_or_default()
 }
 
-/// Takes into the index what it lacks, and says what did not work, a line each: no run fails for it.
+/// Takes into the index what it lacks, and says what did not work, a line each: no run fails for it, and none waits longer than [`LONGEST`].
 pub(crate) async fn index(settings: &RecordSettings) -> Vec<String> {
-    let later = |why: &dyn std::error::Error| {
-        vec![format!("the run is recorded, but not in the index yet (a later run does that): {}", chain(why))]
+    let caught = async {
+        let store = Store::open(settings).await?;
+        let caught = store.catch_up().await;
+        store.close().await;
+        caught
     };
-    let store = match Store::open(settings).await {
-        Ok(store) => store,
-        Err(e) => return later(&e),
+    let why = match tokio::time::timeout(LONGEST, caught).await {
+        Ok(Ok(caught)) => return troubles(&caught.trouble),
+        // There is no folder: that nothing is recorded was said.
+        Ok(Err(StoreError::File { .. })) => return Vec::new(),
+        Ok(Err(e)) => chain(&e),
+        Err(_) => format!("the database needed more than {} s", LONGEST.as_secs()),
     };
-    let caught = store.catch_up().await;
-    store.close().await;
-    match caught {
-        Ok(caught) => troubles(&caught.trouble),
-        Err(e) => later(&e),
-    }
+    vec![format!("the index lacks runs that are recorded (a later run takes them in): {why}")]
 }
 
 /// What is said of runs that could not be taken into the index.

@@ -284,3 +284,27 @@ fn two_records_share_a_postgres() {
         assert_eq!((all(&one).await.len(), all(&two).await), (2, all(&one).await));
     });
 }
+
+#[test]
+fn a_postgres_that_was_restarted_or_cannot_be_written_is_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = RecordSettings { folder: folder.path().into(), ..postgres() };
+    block_on(async {
+        let store = Store::open(&settings).await.unwrap();
+        record(&store, &head("run-1", &["a"]), &[Ok(vec![])], 0);
+        let name = sqlx::query("SELECT CAST(current_database() AS TEXT)").fetch_one(store.pool()).await.unwrap();
+        let name: String = name.get(0);
+        let alter = |value: &str| sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}"));
+        sqlx::raw_sql(alter("on")).execute(store.pool()).await.unwrap();
+        let again = Store::open(&settings).await.unwrap();
+        let told = again.catch_up().await.unwrap_err();
+        assert!(matches!(told, StoreError::ReadOnly { .. }) && told.to_string().contains("standby"), "{told:?}");
+        assert!(all(&again).await.is_empty());
+        // All connections but the one that says so end, as when the server starts anew.
+        let end = "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::raw_sql(alter("off")).execute(store.pool()).await.unwrap();
+        sqlx::query(end).fetch_one(store.pool()).await.unwrap();
+        assert_eq!(again.catch_up().await.unwrap().taken, 1);
+    });
+}

@@ -130,3 +130,22 @@ impl Recorder {
         StoreError::File { doing: "writing", path: self.folder.path().join(EVENTS), source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::run;
+
+    #[test]
+    fn a_full_disk_is_said_with_the_file_and_what_stood_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (head, events) = run::check("20270101T000000Z-00001", 1, 1);
+        let mut recorder = Recorder::begin(folder.path(), &head).unwrap();
+        recorder.take(&events[0]).unwrap();
+        let before = recorder.folder().clone();
+        recorder.out = GzEncoder::new(OpenOptions::new().write(true).open("/dev/full").unwrap(), Compression::new(6));
+        let told = events[1..].iter().find_map(|event| recorder.take(event).err()).unwrap();
+        assert!(told.to_string().ends_with("20270101T000000Z-00001/events.jsonl.gz"), "{told}");
+        assert_eq!(before.events().unwrap().collect::<Vec<_>>(), events[..1]);
+    }
+}

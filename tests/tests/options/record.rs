@@ -199,10 +199,11 @@ fn a_record_that_cannot_be_written_stops_no_run_and_one_without_its_database_is_
     let folder = folder();
     let refused = check(&folder, &[("RECTIFY_RECORD", "/proc/nowhere")]);
     assert!(refused.code == Some(2) && refused.stderr.contains("this run is not recorded"), "{}", refused.all());
+    assert!(!refused.stderr.contains("index"), "{}", refused.all());
     let kept = [("RECTIFY_RECORD", "kept")];
     folder.write("rectify.toml", "[record]\nstore = \"postgres://u:s3cret@127.0.0.1:9/runs\"\n");
     let away = check(&folder, &kept);
-    assert!(away.code == Some(2) && away.stderr.contains("not in the index yet"), "{}", away.all());
+    assert!(away.code == Some(2) && away.stderr.contains("the index lacks runs"), "{}", away.all());
     assert!(!away.all().contains("s3cret") && away.stdout.contains("RECAP"), "{}", away.all());
     folder.write("rectify.toml", "");
     let list = || said(folder.command(&["runs"]).env("RECTIFY_RECORD", "kept"));
@@ -219,4 +220,20 @@ fn what_is_only_supposed_is_not_recorded() {
     let folder = folder();
     let said = run(&folder, "check fleet/site.yml -i fleet.yml HELPER --as-of 2090-01-01");
     assert_eq!((said.code, runs(&folder.path().join("record")).len()), (Some(2), 0), "{}", said.all());
+}
+
+#[test]
+fn a_disk_that_is_full_stops_no_run() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("record")).unwrap();
+    // One page: the head of the run is written, and nothing more. The mount goes with the program.
+    let mounted = "mount -t tmpfs -o size=4k none record && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    let play = folder.command(&["check", "site.yml", "-i", "hosts", "--helper-dir", &folder.at("helper")]);
+    command.args(["-m", "sh", "-c", mounted, "sh"]).arg(play.get_program()).args(play.get_args());
+    command.env_clear().current_dir(folder.path());
+    command.envs(play.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let full = said(&mut command);
+    assert!(full.code == Some(2) && full.stdout.contains("RECAP"), "{}", full.all());
+    assert!(full.stderr.contains("the rest of this run is not recorded"), "{}", full.all());
 }
