@@ -6,7 +6,7 @@ use rectify_core::text::chain;
 use rectify_server::store::{Head, RunFolder};
 
 use crate::{
-    args::{Common, ShowRun},
+    args::{Common, ShowRun, quoted},
     config::Config,
     display::{
         Options, Output,
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ShowRun, common: &Common) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-/// How a recorded run is shown: nothing but the words that chose its hosts is known of the command line that it had.
+/// How a recorded run is shown: nothing but the words that chose its playbooks and hosts is known of the command line that it had.
 ///
 /// # Errors
 /// If stderr cannot be written.
@@ -44,13 +44,15 @@ pub(super) fn options(folder: &RunFolder, output: Output, verbose: u8, common: &
     if let Err(e) = &head {
         writeln!(std::io::stderr(), "warning: {}", line(&chain(e)))?;
     }
-    let inventory = head.map(|head| head.inventory).unwrap_or_default();
+    let (playbooks, inventory) = head.map(|head| (head.playbooks, head.inventory)).unwrap_or_default();
+    let named = playbooks.iter().map(|playbook| format!(" -p {}", quoted(playbook)));
+    let again = named.chain([inventory.clone()]).collect();
     Ok(Options {
         output,
         verbose,
         diff: true,
-        again: inventory.clone(),
         inventory,
+        again,
         screen: None,
         width: crate::width(),
         stdout: crate::theme(common, true),

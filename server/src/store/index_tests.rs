@@ -294,7 +294,9 @@ fn a_postgres_that_was_restarted_or_cannot_be_written_is_no_end() {
         record(&store, &head("run-1", &["a"]), &[Ok(vec![])], 0);
         let name = sqlx::query("SELECT CAST(current_database() AS TEXT)").fetch_one(store.pool()).await.unwrap();
         let name: String = name.get(0);
-        let alter = |value: &str| sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}"));
+        let alter = |value: &str| {
+            sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}"))
+        };
         sqlx::raw_sql(alter("on")).execute(store.pool()).await.unwrap();
         let again = Store::open(&settings).await.unwrap();
         let told = again.catch_up().await.unwrap_err();

@@ -94,6 +94,9 @@ fn a_run_is_replayed_word_for_word_also_one_that_broke_off() {
     let (first, live) = recorded(&folder, "check site.yml -i hosts HELPER");
     let replayed = run(&folder, &format!("replay {first}"));
     assert_eq!((replayed.stdout, replayed.stderr, replayed.code), (live.stdout, live.stderr, Some(0)));
+    let (settings, live) = recorded(&folder, "check fleet/site.yml -i fleet.yml HELPER");
+    assert!(live.stdout.contains(" -p fleet/site.yml -i fleet.yml"), "{}", live.all());
+    assert_eq!(prints(&folder, &format!("replay {settings}"), 0), live.stdout);
     let (second, live) = recorded(&folder, "check site.yml -i hosts HELPER --json");
     assert_eq!(prints(&folder, &format!("replay {second} --json"), 0), live.stdout);
     let (third, live) = recorded(&folder, "check site.yml -i hosts HELPER -v");
