@@ -14,6 +14,7 @@ pub(in crate::web) struct NoticeRow {
     pub(in crate::web) id: String,
     pub(in crate::web) at: i64,
     pub(in crate::web) recipient: String,
+    /// Without what may be a secret in it.
     pub(in crate::web) channel: String,
     pub(in crate::web) subject: String,
     pub(in crate::web) tries: i64,
@@ -49,7 +50,7 @@ pub(in crate::web) async fn notices(
             id: row.text("id")?,
             at: row.int("at")?,
             recipient: row.text("recipient")?,
-            channel: row.text("channel")?,
+            channel: crate::channels::shown(&row.text("channel")?),
             subject: row.text("subject")?,
             tries: row.int("tries")?,
             next_try: row.int("next_try")?,

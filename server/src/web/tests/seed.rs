@@ -241,7 +241,7 @@ pub(super) async fn stories(store: &Store) {
         ),
         format!(
             "INSERT INTO outbox (id, at, recipient, channel, subject, body, tries, next_try, delivered, dead, trouble) VALUES ('x1', {now}, {0}, {0}, {0}, '{{}}', 3, {1}, NULL, NULL, {0}), \
-             ('x2', {now}, 'operators', 'https://hooks.example.org/x', '1 host is unreachable', '{{}}', 0, {now}, NULL, NULL, NULL), \
+             ('x2', {now}, 'operators', 'https://hooks.example.org/services/T0KEN', '1 host is unreachable', '{{}}', 0, {now}, NULL, NULL, NULL), \
              ('x3', {now}, 'team2', 'mailto:gone@example.org', '3 hosts drifted', '{{}}', 9, {now}, NULL, {now}, 'mailbox gone')",
             quoted(EVIL),
             now + 90_000_000

@@ -53,3 +53,9 @@ async fn every_view_says_what_it_is_about_and_escapes_what_hosts_say() {
         assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     }
 }
+
+#[tokio::test]
+async fn a_secret_in_the_address_of_a_web_hook_is_not_shown() {
+    let text = Site::seeded().await.get("/notices").await.text;
+    assert!(text.contains("https://hooks.example.org/…") && !text.contains("T0KEN"), "{text}");
+}
