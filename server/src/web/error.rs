@@ -6,6 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use rectify_core::text::chain;
+
 use super::answer::html;
 use crate::store::StoreError;
 
@@ -47,17 +49,6 @@ impl PageError {
             PageError::LogIn(_) => StatusCode::SEE_OTHER,
         }
     }
-}
-
-/// An error with all that is behind it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[derive(Template)]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use rectify_core::{
     diag::{Diagnostics, SourceMap},
     rollout::{Journal, Rollouts},
+    text::chain,
 };
 
-use super::{PageError, error::chain};
+use super::PageError;
 use crate::rollouts::Store;
 
 /// How large the file may be, bytes.

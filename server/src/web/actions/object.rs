@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use jiff::Timestamp;
-use rectify_core::rollout::Entry;
+use rectify_core::{rollout::Entry, text::chain};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,7 +16,6 @@ use crate::{
     web::{
         Page, PageError,
         answer::{encoded, see},
-        error::chain,
         guard::Form,
         queries,
     },

@@ -19,6 +19,7 @@ use openidconnect::{
         CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
     },
 };
+use rectify_core::text::chain;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,7 +30,7 @@ use super::{
     token::{self, same},
     visitor::{FROM_PROVIDER, Visitor},
 };
-use crate::web::{Page, PageError, actions, answer, error::chain, settings::OidcSettings};
+use crate::web::{Page, PageError, actions, answer, settings::OidcSettings};
 
 /// How long the provider may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
