@@ -3,6 +3,7 @@
 mod drift;
 mod record;
 mod rollouts;
+mod serve;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use drift::Drift;
 pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, When};
 pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
+pub(crate) use serve::Serve;
 
 use crate::vault::Vaults;
 
@@ -31,9 +33,9 @@ pub(crate) struct Cli {
     pub(crate) common: Common,
 }
 
-impl From<&Trust> for Connection {
+impl Connection {
     /// As for a run that says nothing else about how hosts are reached.
-    fn from(args: &Trust) -> Self {
+    pub(crate) fn unasked(forks: NonZeroUsize) -> Self {
         Connection {
             user: None,
             private_key: None,
@@ -42,12 +44,18 @@ impl From<&Trust> for Connection {
             become_user: None,
             become_method: None,
             ask_become_pass: false,
-            forks: args.forks,
+            forks,
             connection: None,
-            timeout: args.timeout,
-            ssh_config: args.ssh_config.clone(),
+            timeout: None,
+            ssh_config: None,
             helper_dir: Vec::new(),
         }
+    }
+}
+
+impl From<&Trust> for Connection {
+    fn from(args: &Trust) -> Self {
+        Connection { timeout: args.timeout, ssh_config: args.ssh_config.clone(), ..Connection::unasked(args.forks) }
     }
 }
 
@@ -158,6 +166,17 @@ pub(crate) enum Verb {
         rectify export latest --format junit >results.xml     for continuous integration\n  \
         rectify export latest --format sarif >results.sarif   findings and failures at their lines")]
     Export(ExportRun),
+    /// Run the schedules of rectify.toml, tell people of what moved, and show the page, until told to end
+    #[command(after_help = "Examples:\n  \
+        rectify serve              until SIGTERM; SIGHUP reads the schedules anew\n  \
+        rectify serve --once       what is due now, for cron and timers\n\n\
+        A schedule in rectify.toml:\n\n  \
+        [[schedules]]\n  \
+        name = \"nightly\"\n  \
+        cron = \"30 2 * * *\"\n  \
+        timezone = \"Europe/Berlin\"\n  \
+        mode = \"report\"")]
+    Serve(Serve),
     /// Print the JSON Schema of playbooks, for editors
     Schema,
     /// Write the manual pages into a folder

@@ -1,14 +1,21 @@
 //! `rectify.toml`: what a project says once instead of on every command line.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use rectify_server::channels::{HookSettings, MailSettings};
+use rectify_server::{
+    channels::{HookSettings, MailSettings},
+    notify::NotifySettings,
+    web::{OidcSettings, ProxySettings, WebSettings},
+};
 use serde::Deserialize;
 
 use crate::{exit::Expected, record::RecordConfig};
 
 /// The file's name, looked for in the current folder.
-const NAME: &str = "rectify.toml";
+pub(crate) const NAME: &str = "rectify.toml";
 
 /// What the file says.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -43,6 +50,43 @@ pub(crate) struct Config {
     /// How announcements look, and where everybody reads them.
     #[serde(default)]
     pub(crate) announce: AnnounceSettings,
+    /// Who is told of what moved.
+    #[serde(default)]
+    pub(crate) notify: NotifySettings,
+    /// What `rectify serve` runs; read again there, line by line, so that a wrong one keeps nobody else from working.
+    #[serde(default)]
+    #[expect(dead_code, reason = "it is a key of the file, and read elsewhere")]
+    pub(crate) schedules: serde::de::IgnoredAny,
+    /// How `rectify serve` goes about it.
+    #[serde(default)]
+    pub(crate) serve: ServeSettings,
+}
+
+/// `[serve]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServeSettings {
+    /// Files with more `[[schedules]]`; the last part of a path may have `*` in it.
+    #[serde(default)]
+    pub(crate) schedules: Vec<String>,
+    /// The address and port of the page: 127.0.0.1:8470 unless set.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where browsers find the page.
+    pub(crate) url: Option<String>,
+    /// The file with the page's accounts.
+    pub(crate) users: Option<PathBuf>,
+    /// Logins by OpenID Connect.
+    pub(crate) oidc: Option<OidcSettings>,
+    /// Logins that a proxy vouches for.
+    pub(crate) proxy: Option<ProxySettings>,
+}
+
+impl ServeSettings {
+    /// What of it is about the page.
+    pub(crate) fn web(&self) -> WebSettings {
+        let ServeSettings { listen, url, users, oidc, proxy, .. } = self.clone();
+        WebSettings { listen, url, users, oidc, proxy }
+    }
 }
 
 /// `[announce]`.

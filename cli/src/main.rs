@@ -14,6 +14,7 @@ mod project;
 mod record;
 mod rollouts;
 mod run;
+mod serve;
 mod theme;
 mod vault;
 mod verbs;
@@ -77,6 +78,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Verb::Replay(args) => verbs::replay::run(args, &cli.common),
         Verb::Diff(args) => verbs::diff::run(args, &cli.common),
         Verb::Export(args) => verbs::export_run::run(args),
+        Verb::Serve(args) => verbs::serve::run(args),
         Verb::Schema => verbs::schema::run(),
         Verb::Man { folder } => {
             let made = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));

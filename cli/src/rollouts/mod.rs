@@ -14,7 +14,7 @@ use rectify_core::{
 };
 use rectify_server::rollouts::Store;
 
-pub(crate) use read::nowhere;
+pub(crate) use read::{nowhere, place};
 
 use crate::{exit::Expected, project::Project};
 

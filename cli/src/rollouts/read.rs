@@ -103,7 +103,8 @@ pub(crate) fn nowhere() -> Expected {
     ))
 }
 
-fn place(config: &Config, described: &Described, playbooks: &[PathBuf]) -> Option<PathBuf> {
+/// The rollouts file, if there is one.
+pub(crate) fn place(config: &Config, described: &Described, playbooks: &[PathBuf]) -> Option<PathBuf> {
     let named = described.rollouts.clone().or_else(|| config.rollouts.clone());
     named.or_else(|| playbooks.iter().map(|p| p.with_file_name(BESIDE)).find(|p| p.is_file()))
 }

@@ -17,11 +17,11 @@ use rectify_core::{
     text::chain,
 };
 use rectify_remote::run::{BlobSource, Order};
-use rectify_server::store::Recorder;
+use rectify_server::store::{Recorder, StoreError};
 
 use super::{
     reach::Reach,
-    stream::{Job, Prepared, Stream},
+    stream::{Interrupts, Job, Prepared, Stream, Taker},
 };
 use crate::{
     display::{Display, Options, Painter, Screen, text::line},
@@ -71,38 +71,11 @@ impl Execution {
                 c.plan.options.known = known.get(&c.plan.host).cloned().or_else(|| Some(BTreeSet::new()))
             });
         }
-        let run = compiled.first().map(|c| c.plan.run.clone()).unwrap_or_default();
-        let keyring = shared.0.keyring.clone();
-        let jobs = compiled.into_iter().map(|compiled| job(shared, compiled)).collect();
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
-        let recorder = self.keep.as_ref().map(|keep| {
-            let head = keep.head(&run, self.mode, &self.names, &hosts, &shared.0.inventory);
-            Recorder::begin(&keep.settings.folder, &head)
-        });
+        let what = What { mode: self.mode, forks: self.forks, names: self.names, keep: self.keep.as_ref() };
         let (gather, ended) = runtime.block_on(async {
-            let mut stream = Stream::new(&mut display, keyring);
-            let unrecorded = match recorder {
-                Some(Ok(recorder)) => {
-                    stream.record(recorder);
-                    None
-                }
-                Some(Err(e)) => Some(format!("this run is not recorded: {}", chain(&e))),
-                None => None,
-            };
-            stream.put(RunEvent::Started {
-                run,
-                mode: self.mode,
-                playbooks: self.names,
-                hosts,
-                version: env!("CARGO_PKG_VERSION").into(),
-            })?;
-            if let Some(message) = unrecorded {
-                stream.put(RunEvent::Warning { host: None, message })?;
-            }
-            stream.run(jobs, self.forks).await?;
-            stream.put(RunEvent::Finished)?;
-            let ended = stream.end_record();
-            anyhow::Ok((stream.gather, ended))
+            let interrupts = Interrupts::signals()?;
+            what.stream(&mut display, shared, compiled, interrupts).await
         })?;
         // The report first: nobody waits for a database.
         let (state, written) = display.finish();
@@ -114,6 +87,58 @@ impl Execution {
         runtime.shutdown_background();
         written.context("writing the output")?;
         Ok((state, gather))
+    }
+}
+
+/// A run without its display.
+pub(crate) struct What<'k> {
+    /// Check or apply.
+    pub(crate) mode: Mode,
+    /// Hosts at a time.
+    pub(crate) forks: NonZeroUsize,
+    /// The playbooks, as they were named.
+    pub(crate) names: Vec<String>,
+    /// How it is recorded, if it is.
+    pub(crate) keep: Option<&'k Keep>,
+}
+
+impl What<'_> {
+    /// Runs the plans, each on its host, into `taker`; gives back what was seen of settings, and whether all of it was recorded.
+    ///
+    /// # Errors
+    /// A defect of this program. What fails on a host is no error.
+    pub(crate) async fn stream<T: Taker>(
+        self,
+        taker: &mut T,
+        shared: &Arc<(Project, Reach)>,
+        compiled: Vec<Compiled>,
+        interrupts: Interrupts,
+    ) -> anyhow::Result<(Gather, Result<(), StoreError>)> {
+        let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
+        let run = compiled.first().map(|c| c.plan.run.clone()).unwrap_or_default();
+        let jobs = compiled.into_iter().map(|compiled| job(shared, compiled)).collect();
+        let recorder = self.keep.map(|keep| {
+            let head = keep.head(&run, self.mode, &self.names, &hosts, &shared.0.inventory);
+            Recorder::begin(&keep.settings.folder, &head)
+        });
+        let mut stream = Stream::new(taker, shared.0.keyring.clone());
+        let unrecorded = match recorder {
+            Some(Ok(recorder)) => {
+                stream.record(recorder);
+                None
+            }
+            Some(Err(e)) => Some(format!("this run is not recorded: {}", chain(&e))),
+            None => None,
+        };
+        let version = env!("CARGO_PKG_VERSION").into();
+        stream.put(RunEvent::Started { run, mode: self.mode, playbooks: self.names, hosts, version })?;
+        if let Some(message) = unrecorded {
+            stream.put(RunEvent::Warning { host: None, message })?;
+        }
+        stream.run(jobs, self.forks, interrupts).await?;
+        stream.put(RunEvent::Finished)?;
+        let ended = stream.end_record();
+        Ok((stream.gather, ended))
     }
 }
 

@@ -17,9 +17,9 @@ use rectify_core::{
 use rectify_server::store::RecordSettings;
 
 pub(crate) use ask::passwords;
-pub(crate) use execute::{Execution, screen};
+pub(crate) use execute::{Execution, What, screen};
 pub(crate) use reach::{Passwords, Reach};
-pub(crate) use stream::now;
+pub(crate) use stream::{Halt, Interrupts, now};
 
 use crate::{
     args::{Common, Connection, Run, Tasks, again},
@@ -236,7 +236,7 @@ pub(crate) fn selection(tasks: &Tasks) -> Selection {
 }
 
 /// Sorts by time, and differs between two runs of the same moment.
-fn run_id() -> String {
+pub(crate) fn run_id() -> String {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     format!("{now}-{:05}", std::process::id() % 100_000)
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rectify_core::{
-    event::{Event, Failure, IllegalTransition, RunEvent},
+    event::{Event, Failure, IllegalTransition, RunEvent, RunState},
     rollout::Gather,
     text::chain,
     vault::Keyring,
@@ -20,7 +20,7 @@ use rectify_remote::{
 };
 use rectify_server::store::{Recorder, StoreError};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 use tokio_util::sync::CancellationToken;
@@ -50,9 +50,90 @@ pub(crate) struct Prepared {
     pub(crate) notes: Vec<String>,
 }
 
-/// Numbers and stamps events on their way into a display.
-pub(crate) struct Stream<'d, 'w> {
-    display: &'d mut Display<'w>,
+/// Takes the events of a run, in order.
+pub(crate) trait Taker {
+    /// Takes the next one.
+    ///
+    /// # Errors
+    /// An event that is not legal; everything is then as if there had been none.
+    fn take(&mut self, event: &Event) -> Result<(), IllegalTransition>;
+
+    /// Is called again and again, also when nothing happens, with the time in microseconds since 1970.
+    fn tick(&mut self, now: i64);
+}
+
+impl Taker for Display<'_> {
+    fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+        Display::take(self, event)
+    }
+
+    fn tick(&mut self, now: i64) {
+        Display::tick(self, now);
+    }
+}
+
+impl Taker for RunState {
+    fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+        self.apply(event)
+    }
+
+    fn tick(&mut self, _now: i64) {}
+}
+
+/// How far a run is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Halt {
+    /// Not at all.
+    #[default]
+    No,
+    /// No further host begins; those that run go on to their end.
+    NoMore,
+    /// Running commands are ended too.
+    Now,
+}
+
+/// Who may interrupt a run.
+pub(crate) enum Interrupts {
+    /// The keyboard, and SIGTERM: the first lets running tasks end, the second ends them.
+    Signals(Signal, Signal),
+    /// Whoever this run is a part of.
+    Told(watch::Receiver<Halt>),
+}
+
+impl Interrupts {
+    /// The keyboard, and SIGTERM. They are heard of from here on, and not only while somebody waits for them.
+    ///
+    /// # Errors
+    /// If there are no signals.
+    pub(crate) fn signals() -> std::io::Result<Self> {
+        Ok(Interrupts::Signals(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    }
+
+    /// The next interruption after `before`, and how far it goes for hosts that run.
+    async fn next(&mut self, before: Stop) -> Stop {
+        match self {
+            Interrupts::Signals(pressed, ended) => {
+                let heard = async {
+                    tokio::select! { key = pressed.recv() => key, end = ended.recv() => end }
+                };
+                if heard.await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+                if before >= Stop::Schedule { Stop::Kill } else { Stop::Schedule }
+            }
+            Interrupts::Told(halt) => {
+                if halt.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                if *halt.borrow_and_update() == Halt::Now { Stop::Kill } else { Stop::No }
+            }
+        }
+    }
+}
+
+/// Numbers and stamps events on their way to whoever takes them.
+pub(crate) struct Stream<'d, T> {
+    taker: &'d mut T,
     keyring: Arc<Keyring>,
     next: u64,
     /// Hosts that are not listened to any more, by their places in the list of jobs.
@@ -63,9 +144,9 @@ pub(crate) struct Stream<'d, 'w> {
     pub(crate) gather: Gather,
 }
 
-impl<'d, 'w> Stream<'d, 'w> {
-    pub(crate) fn new(display: &'d mut Display<'w>, keyring: Arc<Keyring>) -> Self {
-        Stream { display, keyring, next: 0, expelled: HashSet::new(), recorder: None, gather: Gather::default() }
+impl<'d, T: Taker> Stream<'d, T> {
+    pub(crate) fn new(taker: &'d mut T, keyring: Arc<Keyring>) -> Self {
+        Stream { taker, keyring, next: 0, expelled: HashSet::new(), recorder: None, gather: Gather::default() }
     }
 
     /// Puts an event behind the ones before.
@@ -74,7 +155,7 @@ impl<'d, 'w> Stream<'d, 'w> {
     /// An event that is not legal here; it then has no place in the stream.
     pub(crate) fn put(&mut self, what: RunEvent) -> Result<(), IllegalTransition> {
         let event = Event { seq: self.next, at: now(), what: self.masked(what) };
-        self.display.take(&event)?;
+        self.taker.take(&event)?;
         self.gather.take(&event);
         self.next += 1;
         let recorded = self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.take(&event));
@@ -104,7 +185,7 @@ impl<'d, 'w> Stream<'d, 'w> {
 
     /// Shows how things are, and sees to it that what was said is on the disk.
     fn tick(&mut self) -> Result<(), IllegalTransition> {
-        self.display.tick(now());
+        self.taker.tick(now());
         let written = self.recorder.as_mut().map_or(Ok(()), Recorder::tick);
         self.lose_record(written)
     }
@@ -122,9 +203,13 @@ impl<'d, 'w> Stream<'d, 'w> {
         }
     }
 
-    /// Runs all jobs, at most `forks` at a time, and puts what they say in order. An interruption (from the keyboard, or
-    /// SIGTERM) stops scheduling, a second one ends the remote work.
-    pub(crate) async fn run(&mut self, jobs: Vec<Job>, forks: NonZeroUsize) -> anyhow::Result<()> {
+    /// Runs all jobs, at most `forks` at a time, and puts what they say in order. After an interruption no host begins.
+    pub(crate) async fn run(
+        &mut self,
+        jobs: Vec<Job>,
+        forks: NonZeroUsize,
+        mut interrupts: Interrupts,
+    ) -> anyhow::Result<()> {
         let names: Vec<String> = jobs.iter().map(|j| j.host.clone()).collect();
         let cancel = CancellationToken::new();
         let (stop, stopped) = watch::channel(Stop::No);
@@ -148,9 +233,6 @@ impl<'d, 'w> Stream<'d, 'w> {
                 }
             }
         });
-        // Heard of from here on, and not only while somebody waits for them.
-        let mut pressed = signal(SignalKind::interrupt())?;
-        let mut ended = signal(SignalKind::terminate())?;
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -158,11 +240,10 @@ impl<'d, 'w> Stream<'d, 'w> {
                 // In this order, or a fleet with much to say would keep the keyboard and the clock waiting.
                 biased;
                 _ = ticks.tick() => self.tick()?,
-                Some(()) = async { tokio::select! { key = pressed.recv() => key, end = ended.recv() => end } } => {
-                    let kill = *stop.borrow() >= Stop::Schedule;
+                further = { let before = *stop.borrow(); interrupts.next(before) } => {
                     cancel.cancel();
-                    self.put(RunEvent::Interrupted { kill })?;
-                    stop.send_replace(if kill { Stop::Kill } else { Stop::Schedule });
+                    self.put(RunEvent::Interrupted { kill: further == Stop::Kill })?;
+                    stop.send_replace(further);
                 }
                 event = events.recv() => match event {
                     None => return Ok(()),

@@ -14,6 +14,7 @@ pub(crate) mod replay;
 pub(crate) mod rollout;
 pub(crate) mod runs;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod show_run;
 pub(crate) mod trust;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Clock, Fleet, Schedule, lease::Leases};
-use crate::store::Store;
+use crate::{notify::metrics::Pulse, store::Store};
 
 /// Takes a line about what the server does.
 pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
@@ -20,6 +20,7 @@ pub(super) struct Core {
     pub(super) say: Say,
     /// True: nothing new begins.
     pub(super) halt: watch::Receiver<bool>,
+    pub(super) pulse: Pulse,
     /// Whether hosts have their turns at once instead of within their window.
     pub(super) at_once: bool,
     pub(super) schedules: RwLock<Arc<Vec<Schedule>>>,

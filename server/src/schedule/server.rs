@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use rectify_core::text::chain;
 use sqlx::Row as _;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -22,7 +23,10 @@ use super::{
     rows,
     worker::{Ended, Worker},
 };
-use crate::store::{Kind, Store, StoreError};
+use crate::{
+    notify::metrics::Pulse,
+    store::{Kind, Store, StoreError},
+};
 
 /// How often it is looked for rounds that another server left behind.
 const POLL: SignedDuration = SignedDuration::from_secs(10);
@@ -43,6 +47,8 @@ pub struct Parts {
     pub say: Say,
     /// Becomes true when it is to end: nothing new begins, what runs comes to its end.
     pub halt: watch::Receiver<bool>,
+    /// Is beaten as long as it lives.
+    pub pulse: Pulse,
 }
 
 /// A server that has its record.
@@ -103,7 +109,7 @@ impl Server {
     /// # Errors
     /// A record that cannot be had, and one in SQLite that another server has.
     pub async fn new(parts: Parts, at_once: bool) -> Result<Self, LockError> {
-        let Parts { store, fleet, clock, schedules, say, halt } = parts;
+        let Parts { store, fleet, clock, schedules, say, halt, pulse } = parts;
         let lock = lock::take(&store)?;
         let holder = format!("{}/{:016x}", std::process::id(), rand::random::<u64>());
         let leases = Leases::new(store.clone(), clock.clone(), holder);
@@ -118,6 +124,7 @@ impl Server {
             leases,
             say,
             halt,
+            pulse,
             at_once,
             schedules: RwLock::new(Arc::new(schedules)),
             #[cfg(test)]
@@ -150,6 +157,7 @@ impl Server {
         let mut trouble: Option<String> = None;
         while !self.core.ends() {
             let now = self.core.now();
+            self.core.pulse.beat(now);
             let next = match self.turn(&mut workers, &mut busy).await {
                 Ok(next) => {
                     if trouble.take().is_some() {
@@ -266,15 +274,4 @@ fn renewer(core: &Arc<Core>) -> JoinSet<()> {
         }
     });
     renewer
-}
-
-/// An error with all that is behind it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

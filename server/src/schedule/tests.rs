@@ -63,6 +63,7 @@ impl Stand {
                 lines.send_modify(|n| *n += 1);
             }),
             halt: halt.subscribe(),
+            pulse: crate::notify::metrics::Pulse::default(),
         };
         Server::new(parts, false).await.unwrap()
     }
@@ -524,6 +525,7 @@ fn schedules_are_replaced_while_it_runs_and_a_record_has_one_server() {
             schedules: Vec::new(),
             say: Arc::new(|_: &str| {}),
             halt: halt.subscribe(),
+            pulse: crate::notify::metrics::Pulse::default(),
         };
         let second = Server::new(parts, false).await.err().unwrap().to_string();
         assert!(

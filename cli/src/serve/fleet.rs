@@ -1,0 +1,198 @@
+//! The fleet as rounds see it: runs in this process, recorded, without a display.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rectify_core::{
+    compile::Compiled,
+    event::{HostPhase, HostState, Outcome, RunState},
+    plan::Mode,
+    rollout::owners,
+};
+use rectify_modules::REGISTRY;
+use rectify_remote::run::NOT_BEGUN;
+use rectify_server::{
+    drift::known_contents,
+    schedule::{Allowed, Fleet, Member, Ran, Ready, Saw, Say, Scope, Seen, Trouble, restrict},
+    store::{Cause, RecordSettings, Store},
+};
+use tokio::sync::watch;
+
+use super::plans::Plans;
+use crate::{
+    args::Serve,
+    display::text::line,
+    record::{Keep, troubles},
+    rollouts::{Standing, evidence},
+    run::{Halt, Interrupts, What, run_id},
+};
+
+/// Hosts by SSH, or this machine.
+#[derive(Clone)]
+pub(super) struct Hosts {
+    pub(super) args: Arc<Serve>,
+    pub(super) store: Store,
+    pub(super) record: RecordSettings,
+    pub(super) halt: watch::Receiver<Halt>,
+    pub(super) say: Say,
+}
+
+/// The plans of a round.
+struct Round {
+    hosts: Hosts,
+    plans: Arc<Plans>,
+    looks: Arc<(BTreeMap<String, Compiled>, Standing)>,
+    scope: Scope,
+}
+
+#[async_trait]
+impl Fleet for Hosts {
+    async fn prepare(&self, scope: &Scope) -> Result<Box<dyn Ready>, Trouble> {
+        let (args, wanted) = (self.args.clone(), scope.clone());
+        let read = move || {
+            let plans = Plans::read(&args, &wanted)?;
+            let looks = plans.compile(Mode::Check)?;
+            Ok((plans, looks))
+        };
+        let (plans, looks) = blocking(read).await?;
+        let (plans, looks) = (Arc::new(plans), Arc::new(looks));
+        Ok(Box::new(Round { hosts: self.clone(), plans, looks, scope: scope.clone() }))
+    }
+}
+
+/// Reads and compiles where nobody waits for it.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, crate::exit::Expected> + Send + 'static,
+) -> Result<T, Trouble> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|e| Trouble(e.message)),
+        Err(panic) => Err(Trouble(format!("a defect of this program: {panic}"))),
+    }
+}
+
+#[async_trait]
+impl Ready for Round {
+    fn hosts(&self) -> Vec<Member> {
+        let inventory = &self.plans.shared.0.inventory;
+        let names = self.looks.0.keys();
+        names
+            .map(|name| Member {
+                name: name.clone(),
+                owners: owners(inventory, name).into_iter().map(|(owner, _)| owner).collect(),
+                groups: inventory.group_names(name).into_iter().map(str::to_owned).collect(),
+            })
+            .collect()
+    }
+
+    fn frozen(&self, now: Timestamp) -> Option<String> {
+        let rollouts = &self.plans.desk.as_ref()?.rollouts;
+        let freeze = rollouts.freeze(rollouts.day(now))?;
+        Some(format!("the rollouts are frozen until {}: {}", freeze.to, freeze.reason))
+    }
+
+    async fn look(&self, hosts: &[String]) -> Result<Ran, Trouble> {
+        let chosen = hosts.iter().filter_map(|host| self.looks.0.get(host).cloned()).collect();
+        self.run(Mode::Check, chosen, &self.looks.1).await
+    }
+
+    async fn correct(&self, hosts: &BTreeMap<String, Allowed>) -> Result<Ran, Trouble> {
+        let (plans, wanted) = (self.plans.clone(), hosts.clone());
+        let (chosen, standing) = blocking(move || {
+            let (mut all, standing) = plans.compile(Mode::Apply)?;
+            let is_pure = |module: &str| REGISTRY.find(module).is_some_and(|module| module.is_pure());
+            let mut chosen = Vec::new();
+            for (host, allowed) in &wanted {
+                let Some(mut compiled) = all.remove(host) else { continue };
+                restrict(&mut compiled.plan, allowed, is_pure);
+                chosen.push(compiled);
+            }
+            Ok((chosen, standing))
+        })
+        .await?;
+        self.run(Mode::Apply, chosen, &standing).await
+    }
+}
+
+impl Round {
+    async fn run(&self, mode: Mode, mut compiled: Vec<Compiled>, standing: &Standing) -> Result<Ran, Trouble> {
+        let run = unique();
+        let names: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
+        // Without it the hosts send more, and all is as well.
+        let mut known = known_contents(&self.hosts.store, &names).await.unwrap_or_default();
+        for plan in compiled.iter_mut().map(|c| &mut c.plan) {
+            plan.run.clone_from(&run);
+            plan.options.known = Some(known.remove(&plan.host).unwrap_or_default());
+        }
+        let keep = Keep {
+            settings: self.hosts.record.clone(),
+            cause: if self.scope.author.is_some() { Cause::Page } else { Cause::Schedule },
+            author: self.scope.author.clone().unwrap_or_else(|| self.scope.schedule.clone()),
+            schedule: Some(self.scope.schedule.clone()),
+            inventory: self.hosts.args.hosts(None).chosen(),
+        };
+        let forks: NonZeroUsize = self.scope.forks;
+        let what = What { mode, forks, names: self.plans.names.clone(), keep: Some(&keep) };
+        let mut state = RunState::default();
+        let interrupts = Interrupts::Told(self.hosts.halt.clone());
+        let ran = what.stream(&mut state, &self.plans.shared, compiled, interrupts).await;
+        let (gather, recorded) = ran.map_err(|e| Trouble(format!("a defect of this program: {e:#}")))?;
+        if let Err(e) = recorded {
+            self.warn(&rectify_core::text::chain(&e));
+        }
+        if let Some(desk) = self.plans.desk.as_ref().filter(|_| self.plans.is_whole())
+            && let Err(problem) = evidence::keep(desk, standing, &gather)
+        {
+            self.warn(&problem);
+        }
+        match self.hosts.store.catch_up().await {
+            Ok(caught) => troubles(&caught.trouble).iter().for_each(|what| self.warn(what)),
+            Err(e) => self.warn(&format!("run {run} is not in the index yet: {}", rectify_core::text::chain(&e))),
+        }
+        let hosts = state.hosts.iter().filter_map(|(name, host)| Some((name.clone(), saw(host)?))).collect();
+        Ok(Ran { run, hosts })
+    }
+
+    fn warn(&self, what: &str) {
+        (self.hosts.say)(&format!("{}: warning: {}", self.scope.schedule, line(what)));
+    }
+}
+
+/// Two runs may begin in one second.
+fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", run_id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How a host went; `None` if its turn did not come.
+fn saw(host: &HostState) -> Option<Saw> {
+    let seen = match &host.phase {
+        HostPhase::Unreachable(failure) if failure.message == NOT_BEGUN => return None,
+        HostPhase::Finished if host.failures() > 0 => Seen::Failing,
+        HostPhase::Finished if host.held.is_some() => Seen::Held,
+        HostPhase::Finished => Seen::Through,
+        _ => Seen::Unreachable,
+    };
+    let mut open: BTreeSet<Option<String>> = BTreeSet::new();
+    let mut changed = 0;
+    for task in &host.tasks {
+        let Some(report) = host.reports.get(&task.id) else { continue };
+        changed += u64::from(report.outcome == Outcome::Changed);
+        // What only runs has no state that could have moved.
+        if report.outcome == Outcome::WouldChange && !task.handler && has_state(&task.module) {
+            open.insert(task.rollout.as_ref().map(|rollout| rollout.setting.clone()));
+        }
+    }
+    Some(Saw { seen, open, changed })
+}
+
+fn has_state(module: &str) -> bool {
+    REGISTRY.find(module).is_some_and(|module| !module.is_action())
+}

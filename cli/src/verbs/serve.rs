@@ -1,0 +1,35 @@
+//! `rectify serve`.
+
+use crate::{
+    args::Serve,
+    exit::{self, Expected},
+    record,
+    serve::{self, read},
+};
+
+/// Runs the schedules, until it is told to end or, with `--once`, until what is due is done.
+///
+/// # Errors
+/// What is wrong with the schedules and the configuration; a record that cannot be had.
+pub(crate) fn run(args: &Serve) -> anyhow::Result<u8> {
+    let (config, schedules) = read::schedules()?;
+    if args.once && schedules.is_empty() {
+        return Err(Expected::usage(
+            "there is no schedule: write [[schedules]] into rectify.toml, or name files with `schedules` in [serve]",
+        )
+        .into());
+    }
+    let settings = record::settings(&config).map_err(Expected::usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(serve::run(args, config, schedules, settings));
+    // What does not end by itself is not waited for.
+    runtime.shutdown_background();
+    let Some(outcome) = ended? else { return Ok(exit::OK) };
+    Ok(match outcome {
+        o if o.broken => exit::USAGE,
+        o if o.unreachable => exit::UNREACHABLE,
+        o if o.failing => exit::FAILED,
+        o if o.open => exit::PENDING,
+        _ => exit::OK,
+    })
+}
