@@ -18,8 +18,8 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("fixed", "check", "good"),
     ("corrected", "check", "good"),
     // Settings on hosts.
-    ("enforce", "square", "good"),
-    ("observe", "eye", "pending"),
+    ("enforce", "square", "quiet"),
+    ("observe", "eye", "quiet"),
     ("off", "dash", "quiet"),
     // Runs.
     ("running", "clock", "pending"),
