@@ -5,6 +5,7 @@ mod attacks;
 mod browser;
 mod people;
 mod plans;
+mod provider;
 mod seed;
 mod site;
 mod views;
