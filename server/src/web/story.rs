@@ -1,13 +1,13 @@
 //! What happened in a run, from its folder: identical reports put together over hosts, as in the terminal.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rectify_core::{
-    event::{Event, HostEvent, HostPhase, RunEvent, RunState, Status},
+    event::{Event, Failure, HostEvent, HostPhase, RunEvent, RunState, Status},
     module::Severity,
 };
 use tokio::sync::Semaphore;
@@ -92,10 +92,13 @@ pub(super) struct Lost {
     pub(super) hosts: String,
 }
 
-/// Runs that were read, by how long their folder was then.
+/// A run at one moment: its id, how long its folder was, and whether it went on.
+type Age = (String, u64, bool);
+
+/// Runs that were read, as they were then.
 pub(super) struct Stories {
     folder: PathBuf,
-    known: Mutex<Vec<(String, u64, Arc<Story>)>>,
+    known: Mutex<Vec<(Age, Arc<Story>)>>,
     /// One is read at a time: a run may have a hundred thousand events.
     reading: Semaphore,
 }
@@ -108,28 +111,29 @@ impl Stories {
     /// The story of a run; `None` where its folder is not on this machine.
     pub(super) async fn of(&self, run: &str) -> Result<Option<Arc<Story>>, PageError> {
         let Some(folder) = RunFolder::of(&self.folder, run).filter(RunFolder::exists) else { return Ok(None) };
-        if let Some(known) = self.known(run, folder.size()) {
+        let age = |folder: &RunFolder| (run.to_owned(), folder.size(), folder.is_running());
+        if let Some(known) = self.known(&age(&folder)) {
             return Ok(Some(known));
         }
         let _one = self.reading.acquire().await.map_err(|e| PageError::Failed(e.to_string()))?;
-        let size = folder.size();
-        if let Some(known) = self.known(run, size) {
+        let age = age(&folder);
+        if let Some(known) = self.known(&age) {
             return Ok(Some(known));
         }
         let read = tokio::task::spawn_blocking(move || read(&folder)).await;
         let story = Arc::new(read.map_err(|e| PageError::Failed(e.to_string()))??);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|(id, ..)| id != run);
+        known.retain(|((id, ..), _)| id != run);
         if known.len() >= KEPT {
             known.remove(0);
         }
-        known.push((run.to_owned(), size, Arc::clone(&story)));
+        known.push((age, Arc::clone(&story)));
         Ok(Some(story))
     }
 
-    fn known(&self, run: &str, size: u64) -> Option<Arc<Story>> {
+    fn known(&self, age: &Age) -> Option<Arc<Story>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(id, length, _)| id == run && *length == size).map(|(.., story)| Arc::clone(story))
+        known.iter().find(|(known, _)| known == age).map(|(_, story)| Arc::clone(story))
     }
 }
 
@@ -228,17 +232,19 @@ impl Fold {
     }
 
     fn lost(&mut self) {
-        let mut all: BTreeMap<(String, Vec<String>, Option<String>), Vec<&str>> = BTreeMap::new();
+        let mut all: Vec<(&Failure, Vec<&str>)> = Vec::new();
         for (host, state) in &self.state.hosts {
             if let HostPhase::Unreachable(failure) = &state.phase {
-                let why = (failure.message.clone(), failure.causes.clone(), failure.hint.clone());
-                all.entry(why).or_default().push(host);
+                match all.iter_mut().find(|(known, _)| *known == failure) {
+                    Some((_, hosts)) => hosts.push(host),
+                    None => all.push((failure, vec![host])),
+                }
             }
         }
-        let lost = all.into_iter().map(|((message, causes, hint), hosts)| Lost {
-            message,
-            causes,
-            hint,
+        let lost = all.into_iter().map(|(failure, hosts)| Lost {
+            message: failure.message.clone(),
+            causes: failure.causes.clone(),
+            hint: failure.hint.clone(),
             hosts: names(&hosts, NAMES),
         });
         self.story.unreachable = lost.collect();

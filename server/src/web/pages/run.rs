@@ -167,5 +167,10 @@ pub(in crate::web) async fn run(
         row,
     });
     let story = page.stories().of(&row.id).await?;
-    html(&RunPage { counts: counts.collect(), story, hosts: hosts.collect(), later, run: Line::of(row, &frame), frame })
+    let mut run = Line::of(row, &frame);
+    if run.row.ended.is_none() && story.as_ref().is_some_and(|story| story.ending.is_some()) {
+        // The index learns of it later.
+        (run.badge, frame.refresh) = (Badge::of("broke off"), 0);
+    }
+    html(&RunPage { counts: counts.collect(), story, hosts: hosts.collect(), later, run, frame })
 }

@@ -156,10 +156,14 @@ mod tests {
     #[test]
     fn a_definition_is_told_in_words() {
         let told = facts(
-            r#"{"name":"n","cron":"0 4 * * *","limit":null,"playbooks":["a","b"],"policy":{"default":"report","settings":{}}}"#,
+            r#"{"name":"n","cron":"0 4 * * *","limit":null,"playbooks":["a","b"],"policy":{"default":"report","settings":{}},"window":1800,"budget":5.0,"forks":20}"#,
         );
         let told: Vec<String> = told.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-        assert_eq!(told, ["cron=0 4 * * *", "playbooks=a, b", "policy=default: report"]);
+        assert_eq!(told[..3], ["cron=0 4 * * *", "playbooks=a, b", "policy=default: report"]);
+        assert_eq!(
+            told[3..],
+            ["window=30 min", "budget=at most 5 % of a round's hosts are corrected", "hosts=20 at a time"]
+        );
         assert!(facts("broken").is_empty());
     }
 }

@@ -34,8 +34,8 @@ impl std::fmt::Display for When {
         let Ok(at) = Timestamp::from_microsecond(self.at) else { return f.write_str("at no time that can be told") };
         let apart = self.now.saturating_sub(self.at);
         let said = match apart {
-            -1_000_000..1_000_000 => "now".to_owned(),
-            0.. => format!("{} ago", lasted(apart)),
+            -999_999..1_000_000 => "now".to_owned(),
+            1_000_000.. => format!("{} ago", lasted(apart)),
             _ => format!("in {}", lasted(apart.saturating_neg())),
         };
         let (machine, full) = (at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"));

@@ -43,7 +43,9 @@ async fn done(store: &Store, command: Command) {
     let sql = match command.ask {
         Ask::Hold { host, until, reason } => {
             let until = until.as_microsecond();
-            format!("INSERT INTO holds (host, author, began, until, reason) VALUES ('{host}', 'eva', 0, {until}, '{reason}')")
+            format!(
+                "INSERT INTO holds (host, author, began, until, reason) VALUES ('{host}', 'eva', 0, {until}, '{reason}')"
+            )
         }
         Ask::Release { host } => format!("DELETE FROM holds WHERE host = '{host}'"),
         _ => "SELECT 1".to_owned(),

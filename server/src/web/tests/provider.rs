@@ -108,7 +108,8 @@ async fn site(provider: &Provider) -> (Site, tempfile::TempDir) {
         groups_claim: None,
         roles: RoleSettings { operators: set("ops"), readers: Some(set("staff")) },
     };
-    let settings = WebSettings { url: Some("http://127.0.0.1:8470".into()), oidc: Some(oidc), ..WebSettings::default() };
+    let settings =
+        WebSettings { url: Some("http://127.0.0.1:8470".into()), oidc: Some(oidc), ..WebSettings::default() };
     let site = Site::new(settings, None).await;
     seed::stories(&site.store).await;
     (site, folder)
@@ -151,7 +152,8 @@ async fn who_logs_in_at_the_provider_is_in_with_the_role_of_the_groups() {
     let page = ada.get(&site, "/runs").await;
     assert!(page.text.contains("oidc:ada") && page.text.contains("operator"), "{}", page.text);
     let asked = provider.asked.lock().unwrap()[0].clone();
-    let field = |name: &str| asked.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default();
+    let field =
+        |name: &str| asked.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default();
     assert_eq!(field("code"), "c0de");
     assert!(field("code_verifier").len() >= 43, "{asked:?}");
     assert_eq!(log(&site).await, ["oidc:ada login page done"]);

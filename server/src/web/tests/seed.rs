@@ -284,7 +284,12 @@ fn told(store: &Store) -> Vec<String> {
             event.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
             recorder.take(&serde_json::from_value::<Event>(event).unwrap()).unwrap();
         }
-        recorder.finish().unwrap();
+        if over {
+            recorder.finish().unwrap();
+        } else {
+            // It goes on as long as somebody holds its folder.
+            std::mem::forget(recorder);
+        }
         let (ended, code) =
             if over { ((now - HOUR + 45_000_000).to_string(), "4") } else { ("NULL".to_owned(), "NULL") };
         rows.push(format!(
