@@ -89,6 +89,7 @@ CREATE TABLE covers (
     host BIGINT NOT NULL,
     cover TEXT NOT NULL,
     at BIGINT NOT NULL,                 -- when the look began
+    playbooks TEXT NOT NULL DEFAULT '', -- JSON, of a run of all their tasks: what they do not manage any more is open no longer
     PRIMARY KEY (host, cover)
 );
 

@@ -105,6 +105,8 @@ pub(crate) struct Keep {
     pub(crate) schedule: Option<String>,
     /// The words that chose the inventory: ` -i hosts.ini`.
     pub(crate) inventory: String,
+    /// Whether only some of the tasks were asked for.
+    pub(crate) partial: bool,
 }
 
 impl Keep {
@@ -114,7 +116,14 @@ impl Keep {
     /// There is no place for a record, in words.
     pub(crate) fn typed(config: &Config, inventory: String) -> Result<Self, String> {
         let author = crate::account::account();
-        Ok(Keep { settings: settings(config)?, cause: Cause::Operator, author, schedule: None, inventory })
+        Ok(Keep {
+            settings: settings(config)?,
+            cause: Cause::Operator,
+            author,
+            schedule: None,
+            inventory,
+            partial: false,
+        })
     }
 
     /// What is known of the run when it begins.
@@ -135,6 +144,7 @@ impl Keep {
             playbooks: playbooks.to_vec(),
             version: env!("CARGO_PKG_VERSION").into(),
             inventory: self.inventory.clone(),
+            partial: self.partial,
             hosts: hosts.iter().map(host).collect(),
         }
     }

@@ -167,7 +167,7 @@ fn keep(config: &Config, args: &Run, desk: Option<&Desk>) -> std::io::Result<Opt
         return Ok(None);
     }
     match Keep::typed(config, args.hosts.chosen()) {
-        Ok(keep) => Ok(Some(keep)),
+        Ok(keep) => Ok(Some(Keep { partial: selection(&args.tasks) != Selection::default(), ..keep })),
         Err(why) => writeln!(std::io::stderr(), "warning: {why}").map(|()| None),
     }
 }

@@ -137,6 +137,7 @@ impl Round {
             author: self.scope.author.clone().unwrap_or_else(|| self.scope.schedule.clone()),
             schedule: Some(self.scope.schedule.clone()),
             inventory: self.hosts.args.hosts(None).chosen(),
+            partial: !self.plans.is_whole(),
         };
         let forks: NonZeroUsize = self.scope.forks;
         let what = What { mode, forks, names: self.plans.names.clone(), keep: Some(&keep) };

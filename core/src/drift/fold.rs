@@ -27,6 +27,8 @@ struct Host {
     rolled_back: BTreeSet<TaskId>,
     failed: BTreeSet<TaskId>,
     held: bool,
+    /// Whether a task could not look at what it manages.
+    blind: bool,
 }
 
 /// What a task, or one item of its loop, said of the things that it manages.
@@ -95,6 +97,7 @@ impl Fold {
             unreachable,
             held: host.held,
             apply: self.apply,
+            whole: !unreachable && !host.blind,
             ..Look::default()
         };
         let Host { tasks, names, reports, rolled_back, .. } = host;
@@ -138,6 +141,17 @@ impl Host {
     }
 
     fn report(&mut self, task: TaskId, report: &TaskReport, at: i64) {
+        self.blind |= match &report.outcome {
+            Outcome::Failed { .. } | Outcome::NotConverged { .. } | Outcome::MayChange { .. } => true,
+            Outcome::Skipped { reason } => matches!(
+                reason,
+                SkipReason::Unknown { .. }
+                    | SkipReason::Dependency { .. }
+                    | SkipReason::Interrupted
+                    | SkipReason::Ended
+            ),
+            _ => false,
+        };
         let Some(kept) = &report.kept else { return };
         let differs = || kept.things.iter().flat_map(|t| &t.properties).any(|p| p.seen() != p.wanted());
         let end = match &report.outcome {

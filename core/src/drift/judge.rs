@@ -176,6 +176,24 @@ fn gone<'a>(known: &'a BTreeMap<Key, Known>, look: &'a Look) -> impl Iterator<It
     })
 }
 
+/// What is open, and that nothing wants any more: an item that this look did not see, although it saw everything that its playbooks manage, and they
+/// managed it before. `covers` are the sets of things that whole runs of the same playbooks looked at. What is as wanted stays known: it may be wanted
+/// again.
+pub fn unwanted(known: &BTreeMap<Key, Known>, look: &Look, covers: &BTreeSet<String>) -> Vec<Judged> {
+    let cover = look.cover();
+    let things: BTreeSet<&str> = look.items.keys().map(|key| key.thing.as_str()).collect();
+    let over = |(key, old): &(&Key, &Known)| {
+        let managed = old.cover != cover && covers.contains(&old.cover) && old.looked <= look.began;
+        look.whole && old.cause.is_open() && managed && !things.contains(key.thing.as_str())
+    };
+    let gone = known.iter().filter(over).map(|(key, old)| Judged {
+        key: key.clone(),
+        now: None,
+        happened: (old.cause != Cause::New).then_some(Happened { old: old.cause, new: Cause::Fine, corrected: None }),
+    });
+    gone.collect()
+}
+
 /// What people may want to hear of: a cause that came, went or changed. That an item is new, or no longer so, tells nothing of who moved.
 fn happened(
     old: Option<&Known>,

@@ -65,6 +65,8 @@ pub struct Look {
     pub held: bool,
     /// Whether the run was an apply.
     pub apply: bool,
+    /// Whether every task of the run that was to look did: none failed, was left out because of another, or could not be decided.
+    pub whole: bool,
 }
 
 impl Look {

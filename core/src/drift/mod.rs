@@ -23,7 +23,7 @@ mod tests;
 
 pub use cause::Cause;
 pub use fold::Fold;
-pub use judge::{Happened, Judged, hashes, judge};
+pub use judge::{Happened, Judged, hashes, judge, unwanted};
 pub use known::{Key, Known};
 pub use look::{Item, Look};
 pub use state::{Flap, State, flapping, state};

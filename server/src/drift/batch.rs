@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rectify_core::{
-    drift::{Cause, Judged, Key, Known, Look, hashes, judge, state},
+    drift::{Cause, Judged, Key, Known, Look, hashes, judge, state, unwanted},
     event::Diff,
 };
 use sqlx::AnyConnection;
@@ -19,7 +19,7 @@ use crate::store::StoreError;
 struct Writes {
     items: Vec<(i64, Key, Known)>,
     gone: Vec<(i64, Key)>,
-    covers: Vec<(i64, String, i64)>,
+    covers: Vec<rows::Covered>,
     /// Hosts some of whose items are in another set of things now.
     moved: BTreeSet<i64>,
     contents: BTreeMap<String, (String, i64)>,
@@ -28,7 +28,13 @@ struct Writes {
 }
 
 /// Judges looks at hosts, each of which is there once, and writes what is known after them.
-pub(super) async fn take_in(db: &mut AnyConnection, looks: Vec<(i64, Look)>) -> Result<(), StoreError> {
+///
+/// `playbooks` are those of the run, if it was a run of all their tasks, and empty otherwise.
+pub(super) async fn take_in(
+    db: &mut AnyConnection,
+    looks: Vec<(i64, Look)>,
+    playbooks: &str,
+) -> Result<(), StoreError> {
     if looks.is_empty() {
         return Ok(());
     }
@@ -40,10 +46,15 @@ pub(super) async fn take_in(db: &mut AnyConnection, looks: Vec<(i64, Look)>) -> 
         wanted.extend(hashes(known.entry(*id).or_default(), look));
     }
     let lines = rows::lines(db, &wanted).await?;
+    let mut covers = match playbooks {
+        "" => HashMap::new(),
+        some => rows::covers(db, &ids, some).await?,
+    };
     let mut writes = Writes::default();
     for (id, look) in looks {
         let (Some(items), Some(host)) = (known.remove(&id), before.get(&id)) else { continue };
-        one(&mut writes, id, &look, items, host, &lines);
+        let of = Of { id, look: &look, host, playbooks, covers: covers.remove(&id).unwrap_or_default() };
+        of.judge(&mut writes, items, &lines);
     }
     rows::write(db, &writes.items).await?;
     rows::remove(db, &writes.gone).await?;
@@ -54,37 +65,54 @@ pub(super) async fn take_in(db: &mut AnyConnection, looks: Vec<(i64, Look)>) -> 
     Ok(())
 }
 
-fn one(writes: &mut Writes, id: i64, look: &Look, mut items: Items, host: &Host, lines: &HashMap<String, String>) {
-    let mut transitions = Vec::new();
-    for Judged { key, now, happened } in judge(&items, look, &|hash| lines.get(hash).cloned()) {
-        let old = items.get(&key);
-        if let Some(happened) = happened {
-            transitions.push(told(&key, old, now.as_ref(), look, &happened));
-        }
-        if old.is_none_or(|old| now.as_ref().is_none_or(|now| now.cover != old.cover)) {
-            writes.moved.insert(id);
-        }
-        match now {
-            // What a run put right is written only where that changed something of it.
-            Some(now) if old.is_some_and(|old| Known { looked: now.looked, ..old.clone() } == now) => {}
-            Some(now) => {
-                writes.items.push((id, key.clone(), now.clone()));
-                items.insert(key, now);
+/// A look at a host, and what is known of the host as a whole.
+struct Of<'a> {
+    id: i64,
+    look: &'a Look,
+    host: &'a Host,
+    playbooks: &'a str,
+    /// The sets of things that the same playbooks looked at before.
+    covers: BTreeSet<String>,
+}
+
+impl Of<'_> {
+    fn judge(&self, writes: &mut Writes, mut items: Items, lines: &HashMap<String, String>) {
+        let (id, look) = (self.id, self.look);
+        let mut transitions = Vec::new();
+        let mut judged = judge(&items, look, &|hash| lines.get(hash).cloned());
+        judged.extend(unwanted(&items, look, &self.covers));
+        for Judged { key, now, happened } in judged {
+            let old = items.get(&key);
+            if let Some(happened) = happened {
+                transitions.push(told(&key, old, now.as_ref(), look, &happened));
             }
-            None => {
-                items.remove(&key);
-                writes.gone.push((id, key));
+            if old.is_none_or(|old| now.as_ref().is_none_or(|now| now.cover != old.cover)) {
+                writes.moved.insert(id);
+            }
+            match now {
+                // What a run put right is written only where that changed something of it.
+                Some(now) if old.is_some_and(|old| Known { looked: now.looked, ..old.clone() } == now) => {}
+                Some(now) => {
+                    writes.items.push((id, key.clone(), now.clone()));
+                    items.insert(key, now);
+                }
+                None => {
+                    items.remove(&key);
+                    writes.gone.push((id, key));
+                }
             }
         }
+        if !look.items.is_empty() {
+            let playbooks = if look.whole { self.playbooks } else { "" };
+            writes.covers.push((id, look.cover(), look.began, playbooks.to_owned()));
+        }
+        writes.contents.extend(look.lines.iter().map(|(hash, lines)| (hash.clone(), (lines.clone(), look.ended))));
+        let now = state(look, items.values().map(|known| known.cause));
+        writes.states.push(hosts::judge(id, self.host, look, now, &mut transitions));
+        let number =
+            |(n, transition)| Transition { host: id, id: format!("{}/{}/{n}", look.run, look.host), ..transition };
+        writes.transitions.extend((0..).zip(transitions).map(number));
     }
-    if !look.items.is_empty() {
-        writes.covers.push((id, look.cover(), look.began));
-    }
-    writes.contents.extend(look.lines.iter().map(|(hash, lines)| (hash.clone(), (lines.clone(), look.ended))));
-    let now = state(look, items.values().map(|known| known.cause));
-    writes.states.push(hosts::judge(id, host, look, now, &mut transitions));
-    let number = |(n, transition)| Transition { host: id, id: format!("{}/{}/{n}", look.run, look.host), ..transition };
-    writes.transitions.extend((0..).zip(transitions).map(number));
 }
 
 /// An item's transition.

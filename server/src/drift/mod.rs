@@ -40,20 +40,21 @@ pub type Events<'a> = &'a mut (dyn Iterator<Item = Event> + Send);
 /// A database that cannot be written: then nothing of the run is in the index.
 pub async fn take_in(
     write: &mut AnyConnection,
-    _run: &Head,
+    run: &Head,
     hosts: &HashMap<String, i64>,
     events: Events<'_>,
 ) -> Result<(), StoreError> {
     let mut fold = Fold::default();
     let mut looks = Vec::new();
+    let playbooks = if run.partial { String::new() } else { rows::text(&run.playbooks) };
     for event in events {
         let Some(look) = fold.take(&event) else { continue };
         if let Some(id) = hosts.get(&look.host) {
             looks.push((*id, look));
         }
         if looks.len() >= HOSTS {
-            batch::take_in(write, std::mem::take(&mut looks)).await?;
+            batch::take_in(write, std::mem::take(&mut looks), &playbooks).await?;
         }
     }
-    batch::take_in(write, looks).await
+    batch::take_in(write, looks, &playbooks).await
 }

@@ -1,6 +1,6 @@
 //! Items as rows.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rectify_core::{
     drift::{Cause, Key, Known},
@@ -144,21 +144,45 @@ pub(super) async fn remove(db: &mut AnyConnection, items: &[(i64, Key)]) -> Resu
     Ok(())
 }
 
-/// Writes when looks at sets of things began, and forgets the sets of these hosts that no item is in any more.
-pub(super) async fn cover(
+/// The sets of things that runs of all tasks of these playbooks looked at, by host.
+pub(super) async fn covers(
     db: &mut AnyConnection,
-    covers: &[(i64, String, i64)],
-    moved: &[i64],
-) -> Result<(), sqlx::Error> {
-    for some in covers.chunks(rows(3)) {
+    hosts: &[i64],
+    playbooks: &str,
+) -> Result<HashMap<i64, BTreeSet<String>>, sqlx::Error> {
+    let mut all: HashMap<i64, BTreeSet<String>> = HashMap::new();
+    for some in hosts.chunks(READ) {
         let text = format!(
-            "INSERT INTO covers (host, cover, at) VALUES {} ON CONFLICT (host, cover) DO UPDATE SET \
-             at = CASE WHEN excluded.at > covers.at THEN excluded.at ELSE covers.at END",
-            values(some.len(), 3)
+            "SELECT host, cover FROM covers WHERE host IN {} AND playbooks = ${}",
+            values(1, some.len()),
+            some.len() + 1
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
-        for (host, cover, at) in some {
-            query = query.bind(host).bind(cover).bind(at);
+        for host in some {
+            query = query.bind(host);
+        }
+        for row in query.bind(playbooks).fetch_all(&mut *db).await? {
+            all.entry(row.try_get(0)?).or_default().insert(row.try_get(1)?);
+        }
+    }
+    Ok(all)
+}
+
+/// A look at a set of things: of which host, which set, when it began, and, if it was one at all that some playbooks manage, these.
+pub(super) type Covered = (i64, String, i64, String);
+
+/// Writes when looks at sets of things began, and forgets the sets of these hosts that no item is in any more.
+pub(super) async fn cover(db: &mut AnyConnection, covers: &[Covered], moved: &[i64]) -> Result<(), sqlx::Error> {
+    for some in covers.chunks(rows(4)) {
+        let text = format!(
+            "INSERT INTO covers (host, cover, at, playbooks) VALUES {} ON CONFLICT (host, cover) DO UPDATE SET \
+             at = CASE WHEN excluded.at > covers.at THEN excluded.at ELSE covers.at END, \
+             playbooks = CASE WHEN excluded.playbooks <> '' THEN excluded.playbooks ELSE covers.playbooks END",
+            values(some.len(), 4)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for (host, cover, at, playbooks) in some {
+            query = query.bind(host).bind(cover).bind(at).bind(playbooks);
         }
         query.execute(&mut *db).await?;
     }

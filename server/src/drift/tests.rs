@@ -148,9 +148,29 @@ fn a_policy_that_moves_is_pending_and_what_a_restricted_run_does_not_look_at_sta
         assert_eq!(texts(&store, "SELECT state FROM hosts").await, ["pending"]);
         let rows = "SELECT property || ' ' || cause || ' ' || run FROM items ORDER BY property";
         assert_eq!(texts(&store, rows).await, ["active fine run-1", "mode pending run-2"]);
-        run(&store, "run-3", Mode::Check, &[("a", vec![other])]).await;
+        let restricted = Head { partial: true, ..head("run-3", &["a"]) };
+        take(&store, &events(&restricted, &[vec![other]]), &restricted).await;
         assert_eq!(texts(&store, "SELECT state FROM hosts").await, ["pending"], "the mode is still as it was seen");
         assert_eq!(texts(&store, "SELECT cover FROM covers").await.len(), 2, "no set without items is kept");
+    });
+}
+
+#[test]
+fn what_the_playbooks_do_not_want_any_more_is_open_no_longer() {
+    both(|store| async move {
+        let other: Item<'_> = ("unit:ssh.service", "active", Some("active"), Some("active"));
+        run(&store, "run-1", Mode::Check, &[("a", vec![mode("0644", "0644"), other])]).await;
+        run(&store, "run-2", Mode::Check, &[("a", vec![mode("0666", "0644"), other])]).await;
+        let without = async |id: &str, change: &dyn Fn(&mut Head)| {
+            let mut head = head(id, &["a"]);
+            change(&mut head);
+            take(&store, &events(&head, &[vec![other]]), &head).await;
+            texts(&store, "SELECT state FROM hosts").await.remove(0)
+        };
+        assert_eq!(without("run-3", &|head| head.partial = true).await, "drifted", "its task was not asked for");
+        assert_eq!(without("run-4", &|head| head.playbooks = vec!["other.yml".into()]).await, "drifted");
+        assert_eq!(without("run-5", &|_| {}).await, "fine");
+        assert_eq!(texts(&store, "SELECT thing FROM items").await, ["unit:ssh.service"]);
     });
 }
 

@@ -51,6 +51,9 @@ pub struct Head {
     /// Where the hosts come from, as the operator named it.
     #[serde(default)]
     pub inventory: String,
+    /// Whether only some of the tasks were asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// The hosts, in inventory order.
     pub hosts: Vec<HeadHost>,
 }

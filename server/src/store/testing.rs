@@ -129,6 +129,7 @@ pub(crate) mod run {
             playbooks: vec!["site.yml".into()],
             version: "0.1.0".into(),
             inventory: " -i hosts".into(),
+            partial: false,
             hosts: hosts.iter().map(group).collect(),
         }
     }

@@ -37,7 +37,7 @@ fn what_moved_on_the_host_is_found_dated_and_put_right() {
         ("path:/etc/app.d.conf", "file", SECOND),
         ("package:rectify-demo", "dpkg", SECOND),
         ("package:rectify-demo", "apt", SECOND),
-        ("unit:idle.service", "systemd", SECOND),
+        ("unit:idle.service", "journal", SECOND),
         ("user:eve", "file", SECOND),
     ] {
         let all = traces(&found, thing, source);
@@ -64,7 +64,7 @@ fn what_moved_on_the_host_is_found_dated_and_put_right() {
 fn what_nobody_allowed_and_what_deviates_in_a_tree_is_drift() {
     let tasks = "\
 - name: nothing else
-  permissions: {path: /srv/site, mode: 'u=rwX,g=rX,o='}
+  permissions: {path: /srv/site, file_mode: '0640', dir_mode: '0750'}
 ";
     let lease_tasks = format!("- {{name: there, file: {{path: /srv/site, state: directory, mode: '0750'}}}}\n{tasks}");
     let world = World::new(&lease_tasks);

@@ -66,11 +66,7 @@ pub(super) fn write(page: &mut Page, found: &Found, detail: Detail<'_>, zone: &T
     page.gap();
     page.line(
         0,
-        &[
-            meant(Meaning::Ok, "FIXED"),
-            plain("  "),
-            meant(Meaning::Quiet, "as wanted again, by no run of this program"),
-        ],
+        &[meant(Meaning::Ok, "FIXED"), plain("  "), meant(Meaning::Quiet, "as wanted again, or wanted no more")],
     );
     page.gap();
     for (item, hosts) in fixed {

@@ -2,7 +2,7 @@
 
 use super::stream::{World, events, hash, look, task, told};
 use crate::{
-    drift::{Cause, Happened, Key},
+    drift::{Cause, Happened, Key, unwanted},
     event::{Event, Failure, HostEvent, Outcome, RunEvent, SkipReason, Status},
     module::Because,
     plan::{Mode, TaskId},
@@ -125,4 +125,23 @@ fn lines_of_a_content_are_judged_each_for_itself() {
     blind.check(100, &[task(MOTD, "content", Some(&hash("x")), Some(&hash("x")))]);
     blind.check(200, &[task(MOTD, "content", Some(&hash("y")), Some(&hash("z")))]);
     assert_eq!(blind.cause(MOTD, "content"), Cause::Both);
+}
+
+#[test]
+fn what_no_task_wants_any_more_is_open_no_longer() {
+    let other = || task("unit:x", "active", Some("active"), Some("active"));
+    let mut world = World::default();
+    world.check(100, &[mode("0644", "0644"), other()]);
+    world.check(200, &[mode("0666", "0644"), other()]);
+    let covers = [world.known[&Key::new(MOTD, "mode")].cover.clone()].into();
+    let seen = |at: i64, tasks: &[super::stream::Task]| look(&events(Mode::Check, at, tasks));
+    let without = seen(300, &[other()]);
+    let gone = unwanted(&world.known, &without, &covers);
+    assert_eq!(told(&gone), [("mode".into(), Happened { old: Cause::Drift, new: Cause::Fine, corrected: None })]);
+    // Of other playbooks, with a task that could not look, before it was looked at, or seen: nothing is known to be over.
+    assert!(unwanted(&world.known, &without, &Default::default()).is_empty());
+    let failed = other().ended(Outcome::Failed { failure: Failure::new("no") });
+    assert!(unwanted(&world.known, &seen(300, &[failed]), &covers).is_empty());
+    assert!(unwanted(&world.known, &seen(150, &[other()]), &covers).is_empty());
+    assert!(unwanted(&world.known, &seen(300, &[mode("0666", "0644")]), &covers).is_empty());
 }

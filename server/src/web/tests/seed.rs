@@ -276,6 +276,7 @@ fn told(store: &Store) -> Vec<String> {
             playbooks: vec!["site.yml".into()],
             version: "0.1.0".into(),
             inventory: "hosts.ini".into(),
+            partial: false,
             hosts: hosts.iter().map(|name| HeadHost { name: (*name).into(), ..HeadHost::default() }).collect(),
         };
         let mut recorder = Recorder::begin(store.folder(), &head).unwrap();

@@ -87,11 +87,27 @@ fn unit(live: &Live, name: &str) -> Option<Trace> {
     let output = live.machinery(&Command::new(["systemctl", "show", "--no-pager", properties, "--", name])).ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let field = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default();
-    // `Sun 2026-11-22 07:18:54 CET`, by the machine's own clock.
+    // `Sun 2026-11-22 07:18:54 CET`, by the machine's own clock. A unit that stopped and that nothing needs is forgotten, with its times.
     let then: Vec<&str> = field("StateChangeTimestamp").split(' ').skip(1).take(2).collect();
-    let at = local(live, &then.join(" "))?;
+    let Some(at) = local(live, &then.join(" ")) else { return journal(live, name) };
     let state = format!("{name} became {} ({})", field("ActiveState"), field("SubState"));
     Some(Trace { at: Some(at), ..said("systemd", fit(&state)) })
+}
+
+/// What the journal says last of a unit.
+fn journal(live: &Live, name: &str) -> Option<Trace> {
+    let command = Command::new(["journalctl", "--quiet", "--no-pager", "--output=short-unix", "--lines=1"]);
+    let output =
+        live.machinery(&Command { argv: [command.argv, vec![format!("--unit={name}")]].concat(), ..command }).ok()?;
+    entry(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// `1795336005.632126 web1 systemd[1]: Stopped idle.service.`
+fn entry(line: &str) -> Option<Trace> {
+    let (at, rest) = line.trim_end().split_once(' ')?;
+    let (seconds, micros) = at.split_once('.')?;
+    let at = seconds.parse::<i64>().ok()?.checked_mul(1_000_000)?.checked_add(micros.parse().ok()?)?;
+    Some(Trace { at: Some(at), ..said("journal", fit(rest.split_once(' ')?.1)) })
 }
 
 /// `2026-11-22 07:18:54` by the machine's own clock, which date(1) knows how to read; microseconds since 1970.
@@ -127,4 +143,16 @@ fn fit(text: &str) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_says_when_a_unit_that_systemd_forgot_was_stopped() {
+        let trace = entry("1795336005.632126 web1 systemd[1]: Stopped idle.service.\n").unwrap();
+        assert_eq!((trace.at, trace.what.as_str()), (Some(1_795_336_005_632_126), "systemd[1]: Stopped idle.service."));
+        assert!(["", "-- No entries --", "1 x", "1.x y z"].into_iter().all(|line| entry(line).is_none()));
+    }
 }
