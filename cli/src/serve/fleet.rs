@@ -130,6 +130,7 @@ impl Round {
         for plan in compiled.iter_mut().map(|c| &mut c.plan) {
             plan.run.clone_from(&run);
             plan.options.known = Some(known.remove(&plan.host).unwrap_or_default());
+            plan.options.traces = mode == Mode::Check;
         }
         let keep = Keep {
             settings: self.hosts.record.clone(),
