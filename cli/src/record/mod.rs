@@ -13,7 +13,7 @@ use std::{
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
 use rectify_server::{
     drift::known_contents,
-    store::{Cause, Head, HeadHost, RecordSettings, Store, StoreError, StoreUrl},
+    store::{Cause, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl},
 };
 use serde::Deserialize;
 
@@ -124,6 +124,23 @@ impl Keep {
             inventory,
             partial: false,
         })
+    }
+
+    /// Begins to write a run down. The index hears of it beside the run, on this runtime: no host waits for a database, and what does not work is told
+    /// when the run is taken in.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(crate) fn begin(&self, head: Head) -> Result<Recorder, StoreError> {
+        let recorder = Recorder::begin(&self.settings.folder, &head)?;
+        let settings = self.settings.clone();
+        tokio::spawn(tokio::time::timeout(LONGEST, async move {
+            let store = Store::open(&settings).await?;
+            let noted = store.begun(&head).await;
+            store.close().await;
+            noted
+        }));
+        Ok(recorder)
     }
 
     /// What is known of the run when it begins.

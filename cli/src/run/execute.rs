@@ -17,7 +17,7 @@ use rectify_core::{
     text::chain,
 };
 use rectify_remote::run::{BlobSource, Order};
-use rectify_server::store::{Recorder, StoreError};
+use rectify_server::store::StoreError;
 
 use super::{
     reach::Reach,
@@ -119,7 +119,7 @@ impl What<'_> {
         let jobs = compiled.into_iter().map(|compiled| job(shared, compiled)).collect();
         let recorder = self.keep.map(|keep| {
             let head = keep.head(&run, self.mode, &self.names, &hosts, &shared.0.inventory);
-            Recorder::begin(&keep.settings.folder, &head)
+            keep.begin(head)
         });
         let mut stream = Stream::new(taker, shared.0.keyring.clone());
         let unrecorded = match recorder {

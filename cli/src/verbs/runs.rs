@@ -5,7 +5,7 @@ use std::io::Write;
 use console::measure_text_width;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use rectify_core::text::chain;
-use rectify_server::store::{OfHost, RunFilter, RunRow};
+use rectify_server::store::{Head, OfHost, RunFilter, RunRow};
 use serde_json::{Value, json};
 
 use crate::{
@@ -90,7 +90,9 @@ pub(super) fn time(micros: i64) -> String {
 /// How a run ended, in words.
 fn ending(run: &RunRow) -> (Meaning, &'static str) {
     match run.exit_code.map(u8::try_from) {
-        None if run.ended.is_none() => (Meaning::Unsure, "runs, or broke off"),
+        // What broke off here was taken in before this was read.
+        None if run.ended.is_none() && run.server == Head::this_server() => (Meaning::Unsure, "goes on"),
+        None if run.ended.is_none() => (Meaning::Unsure, "goes on, or broke off"),
         None => (Meaning::Failed, "broke off"),
         Some(_) if run.interrupted => (Meaning::Failed, "interrupted"),
         Some(Ok(exit::OK)) => (Meaning::Ok, "as declared"),

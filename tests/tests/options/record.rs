@@ -226,6 +226,41 @@ fn what_is_only_supposed_is_not_recorded() {
 }
 
 #[test]
+fn a_run_is_seen_while_it_goes_on_and_after_it_was_killed() {
+    let folder = folder();
+    let wait = "test -e go || { sleep 0.1; false; }";
+    folder.write(
+        "wait.yml",
+        &format!(
+            "- hosts: a\n  gather_facts: false\n  tasks:\n    - {{name: said, debug: {{msg: x}}}}\n    \
+             - {{shell: \"cd {{{{ folder }}}}; {wait}\", register: r, until: r.rc == 0, retries: 6000, delay: 0}}\n"
+        ),
+    );
+    let begin = || {
+        let helper = folder.at("helper");
+        let mut apply = folder.command(&["apply", "wait.yml", "-i", "hosts", "--helper-dir", &helper]);
+        apply.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let mut first = begin();
+    // It goes on until this test lets it end.
+    let going = || prints(&folder, "runs", 0).lines().filter(|line| line.ends_with("  goes on")).count();
+    while going() == 0 {
+        assert!(first.try_wait().unwrap().is_none(), "{}", prints(&folder, "runs", 0));
+    }
+    let said = run(&folder, "replay latest");
+    assert!(said.code == Some(0) && said.stderr.contains("the run goes on"), "{}", said.all());
+    assert!(said.stdout.contains(": not finished."), "{}", said.all());
+    assert!(prints(&folder, "runs prune --keep 2090-01-01", 0).contains("forgot 0 runs"));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let listed = prints(&folder, "runs", 0);
+    assert!(listed.contains("broke off") && going() == 0, "{listed}");
+    folder.write("go", "");
+    assert!(begin().wait().unwrap().success());
+    assert!(prints(&folder, "runs", 0).lines().nth(1).unwrap().ends_with("as declared"));
+}
+
+#[test]
 fn a_disk_that_is_full_stops_no_run() {
     let folder = folder();
     std::fs::create_dir(folder.path().join("record")).unwrap();

@@ -141,6 +141,8 @@ fn summary(page: &mut Page, state: &RunState, took: i64) {
         (hosts(&|h| h.failures() > 0), "failed", Meaning::Failed),
         (hosts(&|h| words::unreachable(&h.phase)), "unreachable", Meaning::Failed),
         (hosts(&|h| words::not_begun(&h.phase)), "not begun", Meaning::Skipped),
+        // Only of a record whose run goes on, or broke off.
+        (hosts(&|h| !h.is_over()), "not finished", Meaning::Failed),
     ] {
         if n > 0 {
             if any {
