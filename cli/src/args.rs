@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use drift::Drift;
 pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, When};
 pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
-pub(crate) use serve::Serve;
+pub(crate) use serve::{Serve, ServeVerb};
 
 use crate::vault::Vaults;
 

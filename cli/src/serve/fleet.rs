@@ -141,6 +141,9 @@ impl Round {
             partial: !self.plans.is_whole(),
         };
         let forks: NonZeroUsize = self.scope.forks;
+        // So that the run is seen while it goes on; without it, it is seen when it is over.
+        let head = keep.head(&run, mode, &self.plans.names, &names, &self.plans.shared.0.inventory);
+        let _ = self.hosts.store.begun(&head).await;
         let what = What { mode, forks, names: self.plans.names.clone(), keep: Some(&keep) };
         let mut state = RunState::default();
         let interrupts = Interrupts::Told(self.hosts.halt.clone());

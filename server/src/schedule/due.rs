@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row as _;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{
     Missed, Schedule,
@@ -14,6 +14,9 @@ use crate::store::StoreError;
 
 /// How late a round may begin without counting as missed.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
+/// How long it is known what a round did with each host, and how long that there was one.
+const KEEP: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_hours(24 * 7), SignedDuration::from_hours(24 * 400));
 
 /// What is stored of a schedule.
 struct Stored {
@@ -110,6 +113,9 @@ async fn begin(
     let moved = moved.bind(next.map(Timestamp::as_microsecond)).bind(&round.id).bind(&schedule.name);
     let moved = moved.bind(due.as_microsecond()).execute(&mut *write).await?.rows_affected() == 1;
     let new = moved && rows::insert(&mut write, &round, why.as_deref().or(note.as_deref()), now).await?;
+    if new {
+        forget(&mut write, &schedule.name, now).await?;
+    }
     write.commit().await.map_err(|e| core.store.error(e))?;
     core.step("round written").await;
     if let (true, Some(why)) = (new, &why) {
@@ -119,6 +125,16 @@ async fn begin(
         core.say(format!("{}: the round of {latest} is {note}", schedule.name));
     }
     Ok(next)
+}
+
+/// Forgets what old rounds of a schedule did; their runs are in the record.
+async fn forget(write: &mut AnyConnection, schedule: &str, now: Timestamp) -> Result<(), StoreError> {
+    let before = |long: SignedDuration| now.checked_sub(long).unwrap_or(Timestamp::MIN).as_microsecond();
+    let jobs = "DELETE FROM jobs WHERE round IN (SELECT id FROM rounds WHERE schedule = $1 AND ended < $2)";
+    sqlx::query(jobs).bind(schedule).bind(before(KEEP.0)).execute(&mut *write).await?;
+    let rounds = sqlx::query("DELETE FROM rounds WHERE schedule = $1 AND ended < $2");
+    rounds.bind(schedule).bind(before(KEEP.1)).execute(write).await?;
+    Ok(())
 }
 
 /// If the clock was set back, a due time lies ahead again that had no round yet: nothing is done twice, and nothing is lost.

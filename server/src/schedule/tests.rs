@@ -315,6 +315,25 @@ fn missed_rounds_are_run_once_or_skipped_and_a_clock_that_jumps_does_nothing_twi
 }
 
 #[test]
+fn what_old_rounds_did_is_forgotten_and_that_there_were_some_later() {
+    both(|store| async move {
+        let stand = Stand::new(store, fleet());
+        let daily = [Schedule { cron: Cron::new("30 2 * * *", TimeZone::UTC).unwrap(), ..schedule("daily") }];
+        stand.first(&daily).await;
+        let first = "daily@2026-11-22T02:30:00Z";
+        stand.clock.advance(SignedDuration::from_hours(24 * 7));
+        stand.once(&daily).await;
+        assert_eq!(stand.jobs(first).await.len(), 4, "after seven days it is still known");
+        stand.clock.advance(SignedDuration::from_hours(24));
+        stand.once(&daily).await;
+        assert_eq!((stand.jobs(first).await.len(), stand.rounds().await.len()), (0, 3));
+        stand.clock.advance(SignedDuration::from_hours(24 * 400));
+        stand.once(&daily).await;
+        assert_eq!(stand.rounds().await.len(), 2, "the last two");
+    });
+}
+
+#[test]
 fn a_schedule_does_not_overlap_itself() {
     both(|store| async move {
         let stand = Stand::new(store, fleet());

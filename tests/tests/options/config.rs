@@ -2,25 +2,30 @@
 
 use crate::local::Folder;
 
-/// The keys that have a test, here, in `vault.rs`, in `announce.rs` or in `record.rs`.
-const TESTED: [&str; 10] = [
+/// The keys that have a test, here, in `vault.rs`, in `announce.rs`, in `record.rs` or in `serve.rs`.
+const TESTED: [&str; 13] = [
     "announce",
     "hook",
     "inventory",
     "mail",
+    "notify",
     "playbooks",
     "record",
     "roles_path",
     "rollouts",
+    "schedules",
+    "serve",
     "vault_ids",
     "vault_password_file",
 ];
 /// And those of tables.
-const TABLES: [(&str, &[&str]); 4] = [
+const TABLES: [(&str, &[&str]); 6] = [
     ("announce", &["reminders", "site", "templates", "url"]),
     ("hook", &["secret_file", "timeout"]),
     ("mail", &["ca_file", "from", "list_id", "password_file", "reply_to", "security", "server", "timeout", "user"]),
+    ("notify", &["digest", "only", "operators"]),
     ("record", &["folder", "store"]),
+    ("serve", &["listen", "oidc", "proxy", "schedules", "url", "users"]),
 ];
 
 /// A folder with a role elsewhere and a playbook that uses it.
@@ -72,7 +77,7 @@ fn settings_are_described_where_rollouts_says() {
 }
 
 /// The keys that a message about an unknown one names.
-fn named(message: &str) -> Vec<&str> {
+pub(crate) fn named(message: &str) -> Vec<&str> {
     let (_, known) = message.split_once("expected ").unwrap_or_else(|| panic!("{message}"));
     let mut keys: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     keys.sort_unstable();

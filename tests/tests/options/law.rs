@@ -114,6 +114,10 @@ const BY_TEST: &[(&str, &str)] = &[
     ("drift --become-method", "drift::drift_looks_at_hosts_like_any_run"),
     ("drift --ask-pass", "drift::drift_looks_at_hosts_like_any_run"),
     ("drift --ask-become-pass", "drift::drift_looks_at_hosts_like_any_run"),
+    ("serve --once", "serve::a_schedule_runs_what_it_names_when_it_says"),
+    ("serve --inventory", "serve::a_schedule_runs_what_it_names_when_it_says"),
+    ("serve --vault-password-file", "serve::serve_opens_what_is_encrypted"),
+    ("serve --vault-id", "serve::serve_opens_what_is_encrypted"),
     ("modules --reference", "flags::modules_writes_its_reference_where_it_is_told_to"),
     ("modules --check", "flags::modules_writes_its_reference_where_it_is_told_to"),
 ];

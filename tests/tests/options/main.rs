@@ -15,5 +15,6 @@ mod local;
 mod reach;
 mod record;
 mod rollouts;
+mod serve;
 mod ssh_config;
 mod vault;
