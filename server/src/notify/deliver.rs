@@ -70,10 +70,8 @@ async fn lane_of(store: &Store, channels: &Channels, lane: Vec<Due>, now: Timest
     let at = now.as_microsecond();
     let mut done = Delivered::default();
     for mut due in lane {
-        if !outbox::claim(store, &mut due, at, lease).await? {
-            continue;
-        }
-        let sent = match serde_json::from_str::<Message>(&due.body) {
+        let Some(body) = outbox::claim(store, &mut due, at, lease).await? else { continue };
+        let sent = match serde_json::from_str::<Message>(&body) {
             Ok(message) => channels.send(&message, &due.channel).await,
             Err(e) => Err(ChannelError::Refused(format!("the message in the outbox cannot be read: {e}"))),
         };

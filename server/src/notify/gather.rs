@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 use crate::store::values;
 
 /// The most transitions that are read at once: what is left waits for the next time.
-const MOST: i64 = 10_000;
+const MOST: i64 = 20_000;
 /// How many rows a statement names.
 const CHUNK: usize = 500;
 

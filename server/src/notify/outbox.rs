@@ -27,7 +27,6 @@ pub(super) struct Due {
     pub(super) channel: String,
     /// Attempts so far, this one included once it is claimed.
     pub(super) tries: i64,
-    pub(super) body: String,
 }
 
 /// The id of what these tell this address: the same whoever makes it, and whenever.
@@ -66,7 +65,7 @@ pub(super) async fn has(read: &mut AnyConnection, id: &str) -> Result<bool, sqlx
 /// What is due, the oldest first.
 pub(super) async fn due(store: &Store, now: i64) -> Result<Vec<Due>, StoreError> {
     let all = sqlx::query(
-        "SELECT id, at, channel, tries, body FROM outbox \
+        "SELECT id, at, channel, tries FROM outbox \
          WHERE delivered IS NULL AND dead IS NULL AND next_try <= $1 ORDER BY at, id LIMIT $2",
     );
     let rows = all.bind(now).bind(MOST).fetch_all(store.pool()).await.map_err(|e| store.error(e))?;
@@ -76,22 +75,22 @@ pub(super) async fn due(store: &Store, now: i64) -> Result<Vec<Due>, StoreError>
             at: row.try_get("at")?,
             channel: row.try_get("channel")?,
             tries: row.try_get("tries")?,
-            body: row.try_get("body")?,
         })
     });
     due.collect::<Result<_, sqlx::Error>>().map_err(|e| store.error(e))
 }
 
-/// Takes a row until `lease`: false where somebody else was quicker. From then on, `due.tries` is the number that this attempt goes by.
-pub(super) async fn claim(store: &Store, due: &mut Due, now: i64, lease: i64) -> Result<bool, StoreError> {
+/// Takes a row until `lease`, and gives back its body; `None` where somebody else was quicker. From then on, `due.tries` is the number that this
+/// attempt goes by.
+pub(super) async fn claim(store: &Store, due: &mut Due, now: i64, lease: i64) -> Result<Option<String>, StoreError> {
     let take = sqlx::query(
         "UPDATE outbox SET tries = tries + 1, next_try = $1 \
-         WHERE id = $2 AND tries = $3 AND next_try <= $4 AND delivered IS NULL AND dead IS NULL",
+         WHERE id = $2 AND tries = $3 AND next_try <= $4 AND delivered IS NULL AND dead IS NULL RETURNING body",
     );
     let take = take.bind(lease).bind(due.id.clone()).bind(due.tries).bind(now);
-    let done = take.execute(store.pool()).await.map_err(|e| store.error(e))?;
+    let row = take.fetch_optional(store.pool()).await.map_err(|e| store.error(e))?;
     due.tries += 1;
-    Ok(done.rows_affected() == 1)
+    row.map(|row| row.try_get("body").map_err(|e| store.error(e))).transpose()
 }
 
 /// Writes down that a row was delivered.
