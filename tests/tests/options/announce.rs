@@ -8,8 +8,8 @@ use crate::flags::{folder, run};
 use crate::local::{Folder, Said};
 
 /// A server on loopback that keeps what each connection said to it.
-struct Heard {
-    port: u16,
+pub(crate) struct Heard {
+    pub(crate) port: u16,
     said: Arc<Mutex<Vec<String>>>,
 }
 
@@ -57,7 +57,7 @@ impl Heard {
     }
 
     /// A web hook.
-    fn hook() -> Self {
+    pub(crate) fn hook() -> Self {
         Self::by(|mut stream| {
             let (mut heard, mut part) = (String::new(), [0; 65536]);
             loop {
@@ -84,7 +84,7 @@ impl Heard {
     }
 
     /// What mails and calls were sent since the last question.
-    fn taken(&self) -> Vec<String> {
+    pub(crate) fn taken(&self) -> Vec<String> {
         self.said.lock().unwrap().drain(..).filter(|said| said.contains("DATA") || said.contains("POST")).collect()
     }
 }

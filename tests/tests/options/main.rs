@@ -12,6 +12,7 @@ mod flags;
 mod keywords;
 mod law;
 mod local;
+mod notify;
 mod reach;
 mod record;
 mod rollouts;
