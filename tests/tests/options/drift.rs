@@ -21,13 +21,8 @@ pub(crate) const CASES: &[Case] = &[
         "-e {ansible_timeout:} -T 1",
         Has("within 1 s"),
     ),
-    case(
-        "drift --rollouts",
-        "drift fleet/site.yml -i fleet.yml HELPER",
-        "--rollouts other.yml",
-        Has("alpha was not told"),
-    ),
-    case("drift --verbose", "drift site.yml -i hosts HELPER -t red", "-vv", Has("connected")),
+    case("drift --rollouts", "drift fleet/site.yml -i fleet.yml HELPER", "--rollouts wrong.yml", Has("lacks reason")),
+    case("drift --verbose", "drift site.yml -i hosts HELPER -t red", "-vv", Has("a: connecting")),
     case("drift --no-diff", DRIFT, "--no-diff", Lacks("line of two")),
     case("drift --json", DRIFT, "--json", Has("\"cause\": \"new\"")),
 ];
