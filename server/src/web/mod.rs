@@ -35,7 +35,7 @@ use tower::ServiceBuilder;
 use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 pub use guard::hash_password;
-pub use settings::{LISTEN, OidcSettings, ProxySettings, Role, RoleSettings, SettingsError, WebSettings};
+pub use settings::{LISTEN, OidcSettings, ProxySettings, Role, SettingsError, WebSettings};
 
 use self::{
     db::Db,

@@ -27,18 +27,9 @@ pub struct WebSettings {
     pub proxy: Option<ProxySettings>,
 }
 
-/// Which groups, as a provider or a proxy names them, may do what.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct RoleSettings {
-    /// Members may act.
-    #[serde(default)]
-    pub operators: BTreeSet<String>,
-    /// Members may read. Unset: everybody whom the provider or the proxy lets in.
-    pub readers: Option<BTreeSet<String>>,
-}
-
 /// `[serve.oidc]`.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OidcSettings {
     /// The provider, as its discovery document names it (OpenID Connect Discovery 1.0, section 4).
     pub issuer: String,
@@ -53,13 +44,16 @@ pub struct OidcSettings {
     pub name_claim: Option<String>,
     /// The claim that lists a person's groups: `groups` unless set.
     pub groups_claim: Option<String>,
-    /// What groups may do.
-    #[serde(flatten)]
-    pub roles: RoleSettings,
+    /// Members of these groups, as the provider names them, may act.
+    #[serde(default)]
+    pub operators: BTreeSet<String>,
+    /// Members of these groups may read. Unset: everybody whom the provider lets in.
+    pub readers: Option<BTreeSet<String>>,
 }
 
 /// `[serve.proxy]`.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ProxySettings {
     /// The proxy's addresses. From any other its headers do not count.
     pub from: BTreeSet<IpAddr>,
@@ -67,9 +61,11 @@ pub struct ProxySettings {
     pub user_header: Option<String>,
     /// The header with the account's groups, separated by commas: `x-remote-groups` unless set.
     pub groups_header: Option<String>,
-    /// What groups may do.
-    #[serde(flatten)]
-    pub roles: RoleSettings,
+    /// Members of these groups, as the proxy names them, may act.
+    #[serde(default)]
+    pub operators: BTreeSet<String>,
+    /// Members of these groups may read. Unset: everybody whom the proxy lets in.
+    pub readers: Option<BTreeSet<String>>,
 }
 
 /// What cannot be meant.
@@ -101,15 +97,17 @@ impl Role {
     }
 }
 
-impl RoleSettings {
-    /// What members of these groups may do; `None`: nothing.
-    pub(super) fn of(&self, groups: &[String]) -> Option<Role> {
-        let member = |of: &BTreeSet<String>| groups.iter().any(|group| of.contains(group));
-        match &self.readers {
-            _ if member(&self.operators) => Some(Role::Operator),
-            None => Some(Role::Reader),
-            Some(readers) => member(readers).then_some(Role::Reader),
-        }
+/// What members of these groups may do; `None`: nothing.
+pub(super) fn role(
+    groups: &[String],
+    operators: &BTreeSet<String>,
+    readers: Option<&BTreeSet<String>>,
+) -> Option<Role> {
+    let member = |of: &BTreeSet<String>| groups.iter().any(|group| of.contains(group));
+    match readers {
+        _ if member(operators) => Some(Role::Operator),
+        None => Some(Role::Reader),
+        Some(readers) => member(readers).then_some(Role::Reader),
     }
 }
 
@@ -248,10 +246,10 @@ mod tests {
     #[test]
     fn groups_come_to_roles() {
         let set = |all: &[&str]| all.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
-        let roles = RoleSettings { operators: set(&["ops"]), readers: Some(set(&["staff"])) };
-        let of = |groups: &[&str]| roles.of(&Vec::from_iter(set(groups)));
+        let (operators, readers) = (set(&["ops"]), set(&["staff"]));
+        let of = |groups: &[&str]| role(&Vec::from_iter(set(groups)), &operators, Some(&readers));
         assert_eq!(of(&["ops", "staff"]), Some(Role::Operator));
         assert_eq!((of(&["staff"]), of(&["Ops"]), of(&[])), (Some(Role::Reader), None, None));
-        assert_eq!(RoleSettings::default().of(&[]), Some(Role::Reader));
+        assert_eq!(role(&[], &operators, None), Some(Role::Reader));
     }
 }

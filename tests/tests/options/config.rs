@@ -19,13 +19,18 @@ const TESTED: [&str; 13] = [
     "vault_password_file",
 ];
 /// And those of tables.
-const TABLES: [(&str, &[&str]); 6] = [
+const TABLES: [(&str, &[&str]); 8] = [
     ("announce", &["reminders", "site", "templates", "url"]),
     ("hook", &["secret_file", "timeout"]),
     ("mail", &["ca_file", "from", "list_id", "password_file", "reply_to", "security", "server", "timeout", "user"]),
     ("notify", &["digest", "only", "operators"]),
     ("record", &["folder", "store"]),
     ("serve", &["listen", "oidc", "proxy", "schedules", "url", "users"]),
+    (
+        "serve.oidc",
+        &["client_id", "client_secret_file", "groups_claim", "issuer", "name_claim", "operators", "readers", "scopes"],
+    ),
+    ("serve.proxy", &["from", "groups_header", "operators", "readers", "user_header"]),
 ];
 
 /// A folder with a role elsewhere and a playbook that uses it.

@@ -30,7 +30,10 @@ use super::{
     token::{self, same},
     visitor::{FROM_PROVIDER, Visitor},
 };
-use crate::web::{Page, PageError, actions, answer, settings::OidcSettings};
+use crate::web::{
+    Page, PageError, actions, answer,
+    settings::{OidcSettings, role},
+};
 
 /// How long the provider may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -246,7 +249,8 @@ pub(in crate::web) async fn oidc_back(
     let next = begun.next.clone();
     let (name, groups) = provider.redeem(code, begun).await?;
     let name = format!("{FROM_PROVIDER}{name}");
-    let Some(role) = provider.settings.roles.of(&groups) else {
+    let OidcSettings { operators, readers, .. } = &provider.settings;
+    let Some(role) = role(&groups, operators, readers.as_ref()) else {
         actions::logged(&page, &visitor, &name, "login", "in no group that may read", "refused").await?;
         let why = format!("{name} is in no group that may read this page");
         return Err(PageError::refused(StatusCode::FORBIDDEN, why));

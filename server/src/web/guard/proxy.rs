@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 
-use crate::web::settings::{ProxySettings, Role};
+use crate::web::settings::{ProxySettings, Role, role};
 
 /// What a proxy says of a visitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) fn said(settings: &ProxySettings, peer: IpAddr, headers: &HeaderMap) 
     let header = settings.groups_header.as_deref().unwrap_or("x-remote-groups");
     let lists = headers.get_all(header).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
     let groups: Vec<String> = lists.map(|group| group.trim().to_owned()).collect();
-    match settings.roles.of(&groups) {
+    match role(&groups, &settings.operators, settings.readers.as_ref()) {
         Some(role) => Said::Somebody(user, role),
         None => Said::Nobody(user),
     }

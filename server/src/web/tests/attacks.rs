@@ -12,7 +12,7 @@ use super::{
     seed::HOUR,
     site::{ADDRESS, Site},
 };
-use crate::web::{ProxySettings, RoleSettings, WebSettings};
+use crate::web::{ProxySettings, WebSettings};
 
 /// Every way to change something, with fields that would do it.
 const ACTS: [(&str, &[(&str, &str)]); 6] = [
@@ -271,9 +271,14 @@ async fn passwords_cannot_be_guessed_and_names_cannot_be_told() {
 
 #[tokio::test]
 async fn only_the_proxy_says_who_somebody_is() {
-    let roles = RoleSettings { operators: ["ops".to_owned()].into(), readers: Some(["staff".to_owned()].into()) };
-    let proxy =
-        ProxySettings { from: ["10.0.0.1".parse().unwrap()].into(), user_header: None, groups_header: None, roles };
+    let set = |name: &str| [name.to_owned()].into();
+    let proxy = ProxySettings {
+        from: ["10.0.0.1".parse().unwrap()].into(),
+        user_header: None,
+        groups_header: None,
+        operators: set("ops"),
+        readers: Some(set("staff")),
+    };
     let settings = WebSettings { proxy: Some(proxy), ..WebSettings::default() };
     let site = Site::new(settings, None).await;
     let from = |ip: [u8; 4], headers: &[(&str, &str)]| {

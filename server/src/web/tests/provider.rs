@@ -23,7 +23,7 @@ use super::{
     seed,
     site::{Answer, Site},
 };
-use crate::web::{OidcSettings, RoleSettings, WebSettings};
+use crate::web::{OidcSettings, WebSettings};
 
 /// What the provider says, and what it was asked.
 struct Told {
@@ -106,7 +106,8 @@ async fn site(provider: &Provider) -> (Site, tempfile::TempDir) {
         scopes: vec!["profile".into(), "groups".into()],
         name_claim: None,
         groups_claim: None,
-        roles: RoleSettings { operators: set("ops"), readers: Some(set("staff")) },
+        operators: set("ops"),
+        readers: Some(set("staff")),
     };
     let settings =
         WebSettings { url: Some("http://127.0.0.1:8470".into()), oidc: Some(oidc), ..WebSettings::default() };
@@ -214,7 +215,8 @@ async fn a_provider_that_is_away_is_named() {
         scopes: vec![],
         name_claim: None,
         groups_claim: None,
-        roles: RoleSettings::default(),
+        operators: Default::default(),
+        readers: None,
     };
     let url = Some("http://127.0.0.1:8470".into());
     let site = Site::new(WebSettings { url, oidc: Some(settings), ..WebSettings::default() }, None).await;
