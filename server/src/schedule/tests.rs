@@ -253,7 +253,7 @@ fn a_correction_waits_for_as_many_looks_as_it_was_told_to() {
             );
             item.bind(id).bind(looks).execute(stand.store.pool()).await.unwrap();
         }
-        stand.first(&[patient.clone()]).await;
+        stand.first(std::slice::from_ref(&patient)).await;
         assert_eq!(stand.corrected(), ["c"], "the other was found open once");
         let allowed = stand.fleet.with(|w| w.corrections[0].1.clone());
         assert!(allowed.settings.is_empty() && allowed.origins.contains("site.yml:3"), "only what was found so often");
