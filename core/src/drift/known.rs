@@ -1,5 +1,7 @@
 //! What is known of an item.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Cause;
@@ -18,6 +20,18 @@ impl Key {
     /// A key of these names.
     pub fn new(thing: impl Into<String>, property: impl Into<String>) -> Self {
         Key { thing: thing.into(), property: property.into() }
+    }
+}
+
+/// As people call it: `/etc/motd  mode`, `package curl`, `user eve  groups`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.thing.split_once(':') {
+            Some(("path", path)) => f.write_str(path)?,
+            Some((kind, name)) => write!(f, "{} {name}", kind.replace('_', " "))?,
+            None => f.write_str(&self.thing)?,
+        }
+        if self.property.is_empty() { Ok(()) } else { write!(f, "  {}", self.property) }
     }
 }
 

@@ -1,6 +1,10 @@
 //! What happened to one host in one run, as people are told of it.
 
-use rectify_core::{event::Diff, event::PropertyChange, text::plain};
+use rectify_core::{
+    drift::Key,
+    event::{Diff, PropertyChange},
+    text::plain,
+};
 use serde::{Deserialize, Serialize};
 
 use super::gather::Row;
@@ -34,6 +38,8 @@ pub enum Kind {
 /// One thing that changed, with its difference.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub(super) struct Change {
+    /// What and which of its properties, for people: `/etc/motd  mode`.
+    pub(super) title: String,
     /// What: `path:/etc/motd`.
     pub(super) thing: String,
     /// Its property: `mode`; empty for the thing as a whole.
@@ -165,7 +171,9 @@ fn change(row: &Row) -> Change {
     let property = row.property.clone().unwrap_or_default();
     let diff: Option<Diff> = row.difference.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let diff = diff.map(|diff| PropertyChange { property: property.clone(), diff });
+    let key = Key::new(row.thing.as_deref().unwrap_or_default(), property.as_str());
     Change {
+        title: plain(&key.to_string(), WORDS),
         thing: plain(row.thing.as_deref().unwrap_or_default(), WORDS),
         property: plain(&property, WORDS),
         setting: row.setting.as_deref().map(|s| plain(s, WORDS)),

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use minijinja::{Value, context, value::Serde};
-use rectify_core::text::{plain, plain_but};
+use rectify_core::{
+    drift::Key,
+    text::{plain, plain_but},
+};
 use serde::Serialize;
 
 use super::happening::{Change, Happening, Kind};
@@ -206,7 +209,7 @@ fn short(kind: Kind, state: &str, one: bool) -> &'static str {
     }
 }
 
-/// `web1 drifted: path:/etc/motd`, `3 hosts drifted, db1 cannot be reached`.
+/// `web1 drifted: /etc/motd`, `3 hosts drifted, db1 cannot be reached`.
 fn subject(groups: &[(Kind, &str, &[Change], &Vec<&Happening>)]) -> String {
     let mut kinds: BTreeMap<(Kind, &str), BTreeSet<&str>> = BTreeMap::new();
     for (kind, state, _, of) in groups {
@@ -219,7 +222,7 @@ fn subject(groups: &[(Kind, &str, &[Change], &Vec<&Happening>)]) -> String {
     });
     let mut line = said.collect::<Vec<_>>().join(", ");
     if let [(_, _, [change, rest @ ..], _)] = groups {
-        line = format!("{line}: {}", change.thing);
+        line = format!("{line}: {}", Key::new(change.thing.as_str(), ""));
         if !rest.is_empty() {
             line = format!("{line} and {} more", rest.len());
         }

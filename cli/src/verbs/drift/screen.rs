@@ -75,7 +75,7 @@ pub(super) fn write(page: &mut Page, found: &Found, detail: Detail<'_>, zone: &T
             Cause::Pending => "a policy that was not applied",
             _ => "drift and policy",
         };
-        let mut spans = vec![plain(title(&item.key.thing, &item.key.property)), plain(format!(", was {was}"))];
+        let mut spans = vec![plain(item.key.to_string()), plain(format!(", was {was}"))];
         spans.extend(whereabouts(&hosts, found.hosts));
         page.line(2, &spans);
     }
@@ -84,7 +84,7 @@ pub(super) fn write(page: &mut Page, found: &Found, detail: Detail<'_>, zone: &T
 /// One difference: what it is, where, how it differs, and what is known of when and by whom.
 fn one(page: &mut Page, same: &Same<'_>, all: usize, detail: Detail<'_>, zone: &TimeZone) {
     let item = same.first;
-    let mut head = vec![meant(Meaning::Heading, title(&item.key.thing, &item.key.property))];
+    let mut head = vec![meant(Meaning::Heading, item.key.to_string())];
     let hosts: Vec<&str> = same.hosts.iter().map(|open| open.host.as_str()).collect();
     head.extend(whereabouts(&hosts, all));
     page.line(2, &head);
@@ -190,16 +190,6 @@ fn whereabouts(hosts: &[&str], all: usize) -> Vec<Span<'static>> {
         1 => vec![plain("  on "), meant(Meaning::Host, names(hosts, 1))],
         n => vec![plain(format!("  on {n} of {}: ", count(all, "host"))), meant(Meaning::Host, names(hosts, 5))],
     }
-}
-
-/// What people call an item: `/etc/motd`, `package curl`, `user eve`.
-fn title(thing: &str, property: &str) -> String {
-    let thing = match thing.split_once(':') {
-        Some(("path", path)) => path.to_owned(),
-        Some((kind, name)) => format!("{} {name}", kind.replace('_', " ")),
-        None => thing.to_owned(),
-    };
-    if property.is_empty() { thing } else { format!("{thing}  {property}") }
 }
 
 /// A value as it is kept; a hash is cut.

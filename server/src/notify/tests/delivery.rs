@@ -38,14 +38,11 @@ fn a_message_arrives_by_mail_by_hook_and_on_the_output() {
         let channels = Arc::new(Channels::new(Some(&mail.settings()), None, Box::new(out.clone())).unwrap());
         let done = deliver(&store, &channels, ten()).await.unwrap();
         assert_eq!(done, Delivered { delivered: 3, ..Delivered::default() });
-        assert_eq!(out.text().lines().next(), Some("web1 drifted: path:/etc/motd"));
+        assert_eq!(out.text().lines().next(), Some("web1 drifted: /etc/motd"));
         assert!(out.text().contains("\n      +new\n"), "{}", out.text());
         let mails = mail.taken();
-        let wanted = [
-            "Subject: web1 drifted: path:/etc/motd",
-            "List-Id: <drift.example.org>",
-            "To: operators <ops@example.org>",
-        ];
+        let wanted =
+            ["Subject: web1 drifted: /etc/motd", "List-Id: <drift.example.org>", "To: operators <ops@example.org>"];
         for wanted in wanted {
             assert!(mails[0].contains(wanted), "{wanted} in {}", mails[0]);
         }
@@ -85,7 +82,7 @@ fn a_hook_that_never_answers_keeps_nobody_waiting_and_is_tried_again_later_and_l
         let done = deliver(&store, &channels(None), then + minutes(2)).await.unwrap();
         assert_eq!(done.delivered, 2);
         let subjects: Vec<_> = silent.taken().into_iter().map(|(_, body)| body["subject"].clone()).collect();
-        assert_eq!(subjects, ["web1 drifted: path:/etc/motd", "web1 is fine again"], "in order");
+        assert_eq!(subjects, ["web1 drifted: /etc/motd", "web1 is fine again"], "in order");
     });
 }
 

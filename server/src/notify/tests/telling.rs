@@ -21,7 +21,7 @@ fn the_same_on_many_hosts_is_one_message_and_owners_hear_of_their_own() {
         assert_eq!(ops.letter.subject, "4 hosts drifted");
         insta::assert_snapshot!("operators", ops.letter.text);
         let alpha = &all[ALPHA][0].letter;
-        assert_eq!(alpha.subject, "2 hosts drifted: path:/etc/motd");
+        assert_eq!(alpha.subject, "2 hosts drifted: /etc/motd");
         assert!(alpha.text.contains("names \"alpha\" as the owner") && alpha.text.contains("+same"), "{}", alpha.text);
         for hidden in ["db1", "lone", "+other"] {
             assert!(!alpha.text.contains(hidden) && !alpha.html.contains(hidden), "{hidden}: {}", alpha.text);
@@ -112,7 +112,7 @@ fn a_host_that_had_drifted_and_moves_further_is_told_of() {
         hosts(&store, &[("web1", &[])]).await;
         Moved::item(1, "r2", "unit:ssh.service", "stopped").add(&store).await;
         office.tick(&store, ten()).await;
-        assert_eq!(subjects(&store, OPS).await, ["web1 drifted: unit:ssh.service"]);
+        assert_eq!(subjects(&store, OPS).await, ["web1 drifted: unit ssh.service"]);
     });
 }
 

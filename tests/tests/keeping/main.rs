@@ -1,0 +1,72 @@
+//! Machines are kept as they were declared: what somebody changes is found, put back on schedule, and told once; what the policy changes is no drift.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod world;
+
+use std::collections::BTreeSet;
+
+use rectify_tests::guide;
+use rectify_tests::mailbox::Mail;
+
+use world::{PLAYBOOK, SCHEDULE, World};
+
+/// One story, because each step stands on those before.
+#[test]
+fn drift_is_found_put_back_on_schedule_and_told_once() {
+    let mut world = World::new();
+    world.at("2027-03-26 08:00").says("apply", 0, &["3 hosts", "changed"]);
+    world.at("2027-03-26 08:05").says("drift", 0, &[]);
+    world.says("serve --once", 0, &["nothing is due", "2027-03-26T08:17"]);
+    assert!(world.server.taken().is_empty());
+
+    let letters = somebody_changes_a_host(&mut world);
+    the_policy_changes(&mut world);
+    too_much_at_once(&mut world);
+    world.says("runs", 0, &["hourly"]);
+    guide::shows_what_happens("drift.md", &[PLAYBOOK, SCHEDULE], &world.happened, &letters);
+}
+
+/// Found by hand, put back by the schedule, told to the owner and to the operators, once. Returns what the owner was told.
+fn somebody_changes_a_host(world: &mut World) -> String {
+    world.host("web2").sh("chmod 666 /etc/motd && echo 'free beer' >>/etc/motd").unwrap();
+    world.at("2027-03-26 08:10").says("drift", 2, &["web2", "free beer", "0666"]);
+    world.at("2027-03-26 08:18").says("serve --once", 0, &["hourly", "web2"]);
+    assert_eq!(world.host("web2").sh("cat /etc/motd; stat -c %a /etc/motd").unwrap(), "Authorised use only.\n644\n");
+    let mails = world.server.taken();
+    let to: BTreeSet<&str> = mails.iter().flat_map(|mail| &mail.envelope).map(String::as_str).collect();
+    assert_eq!(to, BTreeSet::from(["alpha@example.org", "ops@example.org"]), "nothing of beta's moved");
+    let letters: String = mails.iter().map(text).collect::<Vec<_>>().join("\n");
+    assert!(letters.contains("free beer") && letters.contains("web2") && letters.contains("corrected"), "{letters}");
+    world.at("2027-03-26 09:18").says("serve --once", 0, &["hourly"]);
+    assert!(world.server.taken().is_empty(), "what was told is told once");
+    letters
+}
+
+/// What somebody else wants of the hosts is not what happened to them, and nobody is told that their hosts moved.
+fn the_policy_changes(world: &mut World) {
+    world.write("site.yml", &PLAYBOOK.replace("Authorised use only.", "Authorised use only. Ask ops."));
+    let said = world.at("2027-03-26 09:30").says("drift", 2, &["POLICY", "3 hosts"]);
+    assert!(!said.contains("DRIFT"), "{said}");
+    assert!(world.server.taken().is_empty());
+    world.at("2027-03-26 09:35").says("apply", 0, &["3 hosts"]);
+}
+
+/// Half of a fleet that differs at once is an accident and not drift.
+fn too_much_at_once(world: &mut World) {
+    for host in ["web1", "db1"] {
+        world.host(host).sh("systemctl stop cron").unwrap();
+    }
+    world.at("2027-03-26 10:18").says("serve --once", 2, &["2 of 3 hosts would be corrected", "budget of 20 %"]);
+    for host in ["web1", "db1"] {
+        assert!(!world.host(host).exec(&["systemctl", "is-active", "cron"]).unwrap().success(), "{host}");
+    }
+    let mails = world.server.taken();
+    let operators: Vec<String> = mails.iter().filter(|m| m.envelope == ["ops@example.org"]).map(text).collect();
+    assert!(operators.iter().any(|mail| mail.contains("budget")), "{operators:?}");
+}
+
+/// What a person reads of a message.
+fn text(mail: &Mail) -> String {
+    mail.parts().0.to_owned()
+}
