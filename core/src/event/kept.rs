@@ -247,7 +247,7 @@ pub fn line_hash(line: &str) -> String {
 
 /// Takes apart what [`lines_of`] made; `None` if it is not whole, or may not have all lines.
 pub fn split_lines(lines: &str) -> Option<Vec<&str>> {
-    if lines.len() % LINE != 0 || lines.len() >= LINE * LINES || !lines.is_ascii() {
+    if !lines.len().is_multiple_of(LINE) || lines.len() >= LINE * LINES || !lines.is_ascii() {
         return None;
     }
     lines.as_bytes().chunks(LINE).map(|line| std::str::from_utf8(line).ok()).collect()
