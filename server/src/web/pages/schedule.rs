@@ -129,8 +129,17 @@ pub(in crate::web) async fn schedule(
 /// What the definition says, fact by fact; what is empty says nothing.
 fn facts(definition: &str) -> Vec<(String, String)> {
     let Ok(Value::Object(all)) = serde_json::from_str::<Value>(definition) else { return Vec::new() };
-    let facts =
-        all.into_iter().filter(|(key, _)| key != "name").map(|(key, value)| (key.replace('_', " "), said(&value)));
+    let told = |key: &str, value: &Value| match (key, value.as_i64(), value.as_f64()) {
+        ("window", Some(0), _) => String::new(),
+        ("window", Some(seconds), _) => lasted(seconds.saturating_mul(1_000_000)),
+        ("budget", _, Some(percent)) => format!("at most {percent} % of a round's hosts are corrected"),
+        ("forks", Some(n), _) => format!("{n} at a time"),
+        _ => said(value),
+    };
+    let facts = all.into_iter().filter(|(key, _)| key != "name").map(|(key, value)| {
+        let said = told(&key, &value);
+        (key.replace('_', " ").replace("forks", "hosts"), said)
+    });
     facts.filter(|(_, value)| !value.is_empty()).collect()
 }
 
