@@ -36,11 +36,12 @@ pub(crate) fn schedules() -> Result<(Config, Vec<Schedule>), Expected> {
 
 fn add(path: &Path, map: &mut SourceMap, found: &mut Diagnostics) -> Option<FileId> {
     let name = path.display().to_string();
-    let read = std::fs::read(path).map_err(|e| Diagnostic::error("schedules", format!("reading {name}: {e}")));
-    match read.and_then(|bytes| map.add_bytes(name, bytes).map_err(|problem| *problem)) {
+    let read = std::fs::read(path);
+    let read = read.map_err(|e| Box::new(Diagnostic::error("schedules", format!("reading {name}: {e}"))));
+    match read.and_then(|bytes| map.add_bytes(name, bytes)) {
         Ok(file) => Some(file),
         Err(problem) => {
-            found.push(problem);
+            found.push(*problem);
             None
         }
     }
