@@ -30,7 +30,7 @@ fn a_file_that_is_gone_is_one_drift_and_not_one_for_each_property() {
     // What the task leaves open would be the default again.
     let gone =
         several(FILE, &[("", None, Some("present")), ("mode", None, Some("0644")), ("owner", None, Some("root"))]);
-    let told = told(&world.check(200, &[gone.clone()]));
+    let told = told(&world.check(200, std::slice::from_ref(&gone)));
     assert_eq!(told, [(String::new(), Happened { old: Cause::Fine, new: Cause::Drift, corrected: None })]);
     assert_eq!(world.cause(FILE, "mode"), Cause::Fine);
     world.apply(300, &[gone.ended(Outcome::Changed)]);

@@ -222,7 +222,10 @@ type=SYSCALL msg=audit(1700000003.400:13): arch=c000003e syscall=90 success=no e
 type=PATH msg=audit(1700000003.400:13): item=0 name=\"/etc/motd\" inode=1 nametype=NORMAL\n\
 type=ADD_USER msg=audit(1700000004.500:14): pid=9 uid=0 auid=1000 ses=3 subj=unconfined msg='op=adding user acct=\"eve\" exe=\"/usr/sbin/useradd\" hostname=h addr=? terminal=pts/0 res=success'\u{1d}UID=\"root\" AUID=\"joe\"\n";
 
-    fn found(path: &str, account: Option<&str>) -> Vec<(Option<String>, Option<String>, String, Option<i64>)> {
+    /// Account, program, what, when.
+    type Told = (Option<String>, Option<String>, String, Option<i64>);
+
+    fn found(path: &str, account: Option<&str>) -> Vec<Told> {
         let name = |uid: &str| (uid == "1000").then(|| "joe".to_owned());
         let traces = search(REAL, &[Path::new(path)], account, &name);
         traces.into_iter().map(|t| (t.account, t.program, t.what, t.at)).collect()
