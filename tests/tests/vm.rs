@@ -2,7 +2,8 @@
 
 use rectify_tests::law;
 use rectify_tests::pool;
-use rectify_tests::rectify::run;
+use rectify_tests::rectify::{output, run};
+use serde_json::Value;
 
 #[test]
 fn it_has_a_kernel_of_its_own() {
@@ -87,4 +88,31 @@ fn the_shipped_playbook_turns_the_loading_of_modules_off_for_good() {
     for outcome in ["would_change", "may_change", "failed"] {
         assert_eq!(again.with(outcome).into_keys().collect::<Vec<_>>(), [], "{outcome} after the boot");
     }
+}
+
+/// Who changed a file behind the tool's back, from what a real auditd writes.
+#[test]
+fn the_audit_log_names_the_account_and_the_program_that_moved_a_file() {
+    let lease = pool::vm().unwrap();
+    let host = lease.host();
+    let task = "{name: motd, copy: {dest: /etc/motd, content: \"keep out\\n\", mode: '0644'}}";
+    let playbook =
+        lease.write("motd.yml", &format!("- hosts: all\n  gather_facts: false\n  tasks: [{task}]\n")).unwrap();
+    let says = |verb: &str, more: &[&str], code: i32| {
+        let said = output(&lease, verb, &[&[&*playbook.to_string_lossy()], more].concat()).unwrap();
+        assert_eq!(said.code, Some(code), "{verb}: {}\n{}", said.stdout, said.stderr);
+        said.stdout
+    };
+    says("apply", &[], 0);
+    host.sh("auditctl -w /etc/motd -p wa -k motd").unwrap();
+    let login = lease.ssh(host, "deploy").arg("sudo chmod 666 /etc/motd").output().unwrap();
+    assert!(login.status.success(), "{login:?}");
+
+    let found: Value = serde_json::from_str(&says("drift", &["--json"], 2)).unwrap();
+    let open = found["open"].as_array().unwrap();
+    assert_eq!(open.len(), 1, "{found:#}");
+    assert_eq!((&open[0]["cause"], &open[0]["property"]), (&"drift".into(), &"mode".into()), "{found:#}");
+    let by = |trace: &&Value| trace["account"] == "deploy" && trace["program"] == "/usr/bin/chmod";
+    let audit = open[0]["traces"].as_array().unwrap().iter().filter(by).find(|trace| trace["source"] == "audit");
+    assert!(audit.is_some(), "{found:#}");
 }

@@ -39,6 +39,12 @@ pub(crate) enum RunsVerb {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Forget hosts that are gone, or have another name now; the runs that they were in stay
+    Forget {
+        /// Their names
+        #[arg(value_name = "HOST", required = true)]
+        hosts: Vec<String>,
+    },
 }
 
 /// `show`.

@@ -24,8 +24,10 @@ use crate::{
 pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    if let Some(RunsVerb::Prune { keep, dry_run }) = &args.verb {
-        return runtime.block_on(prune(&config, *keep, *dry_run));
+    match &args.verb {
+        Some(RunsVerb::Prune { keep, dry_run }) => return runtime.block_on(prune(&config, *keep, *dry_run)),
+        Some(RunsVerb::Forget { hosts }) => return runtime.block_on(forget(&config, hosts)),
+        None => {}
     }
     let filter = RunFilter {
         host: args.limit.clone(),
@@ -67,6 +69,22 @@ async fn prune(config: &Config, keep: When, dry: bool) -> anyhow::Result<u8> {
         writeln!(out, "kept as the newest look at a host: {}", names(&pruned.kept, 5))?;
     }
     Ok(exit::OK)
+}
+
+/// A host that is not known is told of, and the others are forgotten all the same.
+async fn forget(config: &Config, hosts: &[String]) -> anyhow::Result<u8> {
+    let store = open(config).await?;
+    let mut code = exit::OK;
+    for host in hosts {
+        if store.forget_host(host).await.map_err(|e| Expected::failed(chain(&e)))? {
+            writeln!(std::io::stdout(), "forgot {}", line(host))?;
+        } else {
+            writeln!(std::io::stderr(), "no host {} is recorded", line(host))?;
+            code = exit::USAGE;
+        }
+    }
+    store.close().await;
+    Ok(code)
 }
 
 fn size(bytes: u64) -> String {

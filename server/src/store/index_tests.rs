@@ -270,6 +270,34 @@ fn old_runs_are_forgotten_but_for_the_newest_look_at_a_host_and_what_runs() {
 }
 
 #[test]
+fn of_a_host_that_is_forgotten_nothing_is_known_and_the_others_are_as_they_were() {
+    both(|store| async move {
+        record(&store, &head("run-1", &["a", "gone"]), &[Ok(vec![would()]), Ok(vec![would()])], 0);
+        store.catch_up().await.unwrap();
+        let hold = "INSERT INTO holds (host, author, began, until, reason) VALUES ('gone', 'eva', 0, 1, 'x')";
+        sqlx::query(hold).execute(store.pool()).await.unwrap();
+        let before = looks(&store, "run-1").await;
+        assert!(store.forget_host("gone").await.unwrap());
+        let after = looks(&store, "run-1").await;
+        assert_eq!((before.len(), after.len()), (2, 1));
+        assert!(before.contains(&after[0]));
+        for table in ["hosts", "transitions", "items", "covers", "stances", "flapping"] {
+            let column = if table == "hosts" { "id" } else { "host" };
+            let text = format!("SELECT DISTINCT {column} FROM {table}");
+            let rows = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_all(store.pool()).await.unwrap();
+            assert!(rows.len() <= 1, "{table}");
+        }
+        assert!(sqlx::query("SELECT host FROM holds").fetch_all(store.pool()).await.unwrap().is_empty());
+        assert!(!store.forget_host("gone").await.unwrap(), "nothing is left to forget");
+        assert_eq!(store.catch_up().await.unwrap().taken, 0, "its folders do not bring it back");
+        // Under its old name it is new.
+        record(&store, &head("run-2", &["a", "gone"]), &[Ok(vec![]), Ok(vec![])], 0);
+        store.catch_up().await.unwrap();
+        assert_eq!(looks(&store, "run-2").await.len(), 2);
+    });
+}
+
+#[test]
 fn two_records_share_a_postgres() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let settings = postgres();

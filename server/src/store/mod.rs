@@ -15,6 +15,7 @@ mod events;
 pub mod export;
 #[cfg(test)]
 mod folder_tests;
+mod forget;
 mod head;
 mod index;
 #[cfg(test)]

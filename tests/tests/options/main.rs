@@ -13,6 +13,7 @@ mod keywords;
 mod law;
 mod local;
 mod notify;
+mod page;
 mod reach;
 mod record;
 mod rollouts;

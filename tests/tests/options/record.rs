@@ -172,6 +172,19 @@ fn old_runs_are_forgotten_but_for_the_newest_look_at_each_host() {
     assert_eq!(run(&folder, "runs prune").code, Some(5));
 }
 
+#[test]
+fn a_host_that_is_gone_is_forgotten_by_its_name() {
+    let folder = folder();
+    let (both, _) = recorded(&folder, "check site.yml -i hosts HELPER -l a,b");
+    assert_eq!(prints(&folder, "runs forget b", 0), "forgot b\n");
+    assert_eq!(listed(&prints(&folder, "runs -l a", 0)), [both.as_str()]);
+    assert!(listed(&prints(&folder, "runs -l b", 0)).is_empty());
+    assert_eq!(listed(&prints(&folder, "runs", 0)), [both]);
+    let unknown = run(&folder, "runs forget b nobody a");
+    assert!(unknown.code == Some(5) && unknown.stderr.contains("no host nobody is recorded"), "{}", unknown.all());
+    assert_eq!(unknown.stdout, "forgot a\n", "those that are known are forgotten all the same");
+}
+
 /// Runs a check without anything in the environment that names a record.
 fn check(folder: &Folder, environment: &[(&str, &str)]) -> Said {
     let helper = folder.at("helper");
