@@ -57,7 +57,7 @@ fn operators_and_owners_are_told_of_a_transition_once_with_what_changed() {
     site.becomes("as somebody likes it\n");
     let told = site.serve("10:00:30");
     let file = site.folder.at("motd");
-    assert_eq!(told.stdout.lines().next(), Some(format!("a drifted: path:{file}").as_str()), "{}", told.all());
+    assert_eq!(told.stdout.lines().next(), Some(format!("a drifted: {file}").as_str()), "{}", told.all());
     for line in ["-as somebody likes it", "+as declared"] {
         assert!(told.stdout.contains(line), "{}", told.all());
     }
