@@ -1,12 +1,12 @@
 //! The virtual machine, as far as tests rely on it.
 
 use rectify_tests::law;
-use rectify_tests::pool;
+use rectify_tests::pool::{self, Lease};
 use rectify_tests::rectify::{output, run};
 use serde_json::Value;
 
 #[test]
-fn it_has_a_kernel_of_its_own() {
+fn it_has_a_kernel_and_an_audit_of_its_own() {
     let lease = pool::vm().unwrap();
     let host = lease.host();
     assert_eq!(host.sh("hostname; systemctl is-system-running --wait").unwrap(), format!("{}\nrunning\n", host.name()));
@@ -20,6 +20,7 @@ fn it_has_a_kernel_of_its_own() {
         "systemctl is-active auditd && auditctl -w /etc/passwd -p wa -k accounts && auditctl -l | grep -q accounts",
     )
     .unwrap();
+    the_audit_log_names_the_account_and_the_program(&lease);
     host.sh("sysctl -w kernel.modules_disabled=1").unwrap();
     assert!(!host.exec(&["modprobe", "dummy"]).unwrap().success());
 
@@ -91,15 +92,13 @@ fn the_shipped_playbook_turns_the_loading_of_modules_off_for_good() {
 }
 
 /// Who changed a file behind the tool's back, from what a real auditd writes.
-#[test]
-fn the_audit_log_names_the_account_and_the_program_that_moved_a_file() {
-    let lease = pool::vm().unwrap();
+fn the_audit_log_names_the_account_and_the_program(lease: &Lease) {
     let host = lease.host();
     let task = "{name: motd, copy: {dest: /etc/motd, content: \"keep out\\n\", mode: '0644'}}";
     let playbook =
         lease.write("motd.yml", &format!("- hosts: all\n  gather_facts: false\n  tasks: [{task}]\n")).unwrap();
     let says = |verb: &str, more: &[&str], code: i32| {
-        let said = output(&lease, verb, &[&[&*playbook.to_string_lossy()], more].concat()).unwrap();
+        let said = output(lease, verb, &[&[&*playbook.to_string_lossy()], more].concat()).unwrap();
         assert_eq!(said.code, Some(code), "{verb}: {}\n{}", said.stdout, said.stderr);
         said.stdout
     };
