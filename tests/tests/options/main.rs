@@ -13,7 +13,6 @@ mod keywords;
 mod law;
 mod local;
 mod notify;
-mod page;
 mod reach;
 mod record;
 mod rollouts;
