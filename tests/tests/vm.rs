@@ -1,5 +1,7 @@
 //! The virtual machine, as far as tests rely on it.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
+
 use rectify_tests::law;
 use rectify_tests::pool::{self, Lease};
 use rectify_tests::rectify::{output, run};
