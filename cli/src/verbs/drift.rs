@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Drift, common: &Common) -> anyhow::Result<u8> {
 async fn find(record: &RecordSettings, run: &str, hosts: &[String]) -> Result<Found, StoreError> {
     let store = Store::open(record).await?;
     // What this run did not look at, another one will tell of.
-    let open = open_items(&store, hosts).await?.into_iter().filter(|item| item.run == run).collect();
+    let open = open_items(&store, hosts).await?.into_iter().filter(|item| item.known.run == run).collect();
     let fixed = fixed_items(&store, run).await?;
     store.close().await;
     Ok(Found { open, fixed, hosts: hosts.len() })

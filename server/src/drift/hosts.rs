@@ -5,14 +5,10 @@ use std::collections::HashMap;
 use rectify_core::drift::{Flap, Look, State, flapping};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::rows::rows;
-use crate::store::values;
+use crate::store::{listed, rows, values};
 
 /// A day, in microseconds.
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
-
-/// Hosts in one statement.
-const HOSTS: usize = 500;
 
 /// What is known of a host as a whole.
 #[derive(Debug)]
@@ -58,13 +54,10 @@ pub(super) async fn read(db: &mut AnyConnection, looks: &[(i64, Look)]) -> Resul
     let first = ended.values().min().copied().unwrap_or_default();
     let ids: Vec<i64> = ended.keys().copied().collect();
     let mut all = HashMap::new();
-    for some in ids.chunks(HOSTS) {
+    for some in ids.chunks(rows(1)) {
         let within = values(1, some.len());
         let text = format!("SELECT id, state, last_look FROM hosts WHERE id IN {within}");
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for id in some {
-            query = query.bind(id);
-        }
+        let query = listed(text, some);
         for row in query.fetch_all(&mut *db).await? {
             let (id, last): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(2)?);
             let late = last.is_some_and(|last| ended.get(&id).is_some_and(|ended| last > *ended));
@@ -75,10 +68,7 @@ pub(super) async fn read(db: &mut AnyConnection, looks: &[(i64, Look)]) -> Resul
              (kind = 'flapping' OR (kind = 'state' AND old <> 'new' AND at > ${})) ORDER BY at",
             some.len() + 1
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for id in some {
-            query = query.bind(id);
-        }
+        let query = listed(text, some);
         for row in query.bind(first.saturating_sub(DAY)).fetch_all(&mut *db).await? {
             let Some(host) = all.get_mut(&row.try_get::<i64, _>(0)?) else { continue };
             match row.try_get::<String, _>(1)?.as_str() {
@@ -123,17 +113,14 @@ pub(super) async fn put(db: &mut AnyConnection, all: &[Now]) -> Result<(), sqlx:
         }
     }
     for ((state, run), hosts) in by_state {
-        for some in hosts.chunks(HOSTS) {
+        for some in hosts.chunks(rows(1)) {
             let text = format!(
                 "UPDATE looks SET state = ${} WHERE host IN {} AND run = ${}",
                 some.len() + 1,
                 values(1, some.len()),
                 some.len() + 2
             );
-            let mut query = sqlx::query(AssertSqlSafe(text));
-            for now in some {
-                query = query.bind(now.host);
-            }
+            let query = listed(text, some.iter().map(|now| now.host));
             query.bind(state.word()).bind(run).execute(&mut *db).await?;
         }
     }

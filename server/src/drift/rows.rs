@@ -9,38 +9,24 @@ use rectify_core::{
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 
-use crate::store::values;
-
-/// Hosts or hashes in one statement that reads.
-const READ: usize = 500;
-
-/// The parameters of one statement. SQLite finds each `$N` by going through all before it, so that many cost more than more statements do.
-const PARAMETERS: usize = 900;
-
-/// How many rows with so many columns go into one statement.
-pub(super) fn rows(columns: usize) -> usize {
-    PARAMETERS / columns
-}
+use crate::store::{listed, rows, values};
 
 /// Everything that is known of a host's items.
 pub(super) type Items = BTreeMap<Key, Known>;
 
+/// The columns of [`item`], behind one that says which host; and where they come from.
+pub(super) const COLUMNS: &str = "i.thing, i.property, i.setting, i.task, i.origin, i.seen, i.wanted, i.remembered, i.known, i.cause, i.since, i.before, \
+                                  i.looks, i.difference, i.traces, i.run, i.cover, c.at";
+pub(super) const FROM: &str = "items i LEFT JOIN covers c ON c.host = i.host AND c.cover = i.cover";
+
 /// What is known of these hosts.
 pub(super) async fn read(db: &mut AnyConnection, hosts: &[i64]) -> Result<HashMap<i64, Items>, sqlx::Error> {
     let mut all: HashMap<i64, Items> = HashMap::new();
-    for some in hosts.chunks(READ) {
-        let text = format!(
-            "SELECT i.host, i.thing, i.property, i.setting, i.task, i.origin, i.seen, i.wanted, i.remembered, i.known, i.cause, i.since, i.before, \
-             i.looks, i.difference, i.traces, i.run, i.cover, c.at FROM items i LEFT JOIN covers c ON c.host = i.host AND c.cover = i.cover \
-             WHERE i.host IN {}",
-            values(1, some.len())
-        );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for host in some {
-            query = query.bind(host);
-        }
+    for some in hosts.chunks(rows(1)) {
+        let text = format!("SELECT i.host, {COLUMNS} FROM {FROM} WHERE i.host IN {}", values(1, some.len()));
+        let query = listed(text, some);
         for row in query.fetch_all(&mut *db).await? {
-            let (key, known) = (Key::new(text_of(&row, 1)?, text_of(&row, 2)?), known(&row)?);
+            let (key, known) = item(&row)?;
             all.entry(row.try_get(0)?).or_default().insert(key, known);
         }
     }
@@ -51,10 +37,12 @@ fn text_of(row: &AnyRow, column: usize) -> Result<String, sqlx::Error> {
     row.try_get(column)
 }
 
-fn known(row: &AnyRow) -> Result<Known, sqlx::Error> {
+/// One item and what is known of it.
+pub(super) fn item(row: &AnyRow) -> Result<(Key, Known), sqlx::Error> {
+    let key = Key::new(text_of(row, 1)?, text_of(row, 2)?);
     let since: i64 = row.try_get(11)?;
     let known: i64 = row.try_get(9)?;
-    Ok(Known {
+    let known = Known {
         setting: row.try_get(3)?,
         task: row.try_get(4)?,
         origin: row.try_get(5)?,
@@ -70,7 +58,8 @@ fn known(row: &AnyRow) -> Result<Known, sqlx::Error> {
         run: row.try_get(16)?,
         cover: row.try_get(17)?,
         looked: row.try_get::<Option<i64>, _>(18)?.unwrap_or(since),
-    })
+    };
+    Ok((key, known))
 }
 
 /// A word that a newer program wrote says nothing of who moved.
@@ -89,7 +78,7 @@ pub(super) fn text<T: Serialize>(value: &T) -> String {
 
 /// Writes what is known of items.
 pub(super) async fn write(db: &mut AnyConnection, items: &[(i64, Key, Known)]) -> Result<(), sqlx::Error> {
-    const COLUMNS: [&str; 18] = [
+    const WRITTEN: [&str; 18] = [
         "host",
         "thing",
         "property",
@@ -109,12 +98,12 @@ pub(super) async fn write(db: &mut AnyConnection, items: &[(i64, Key, Known)]) -
         "run",
         "cover",
     ];
-    let sets: Vec<String> = COLUMNS[3..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
-    for some in items.chunks(rows(COLUMNS.len())) {
+    let sets: Vec<String> = WRITTEN[3..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
+    for some in items.chunks(rows(WRITTEN.len())) {
         let text_of_it = format!(
             "INSERT INTO items ({}) VALUES {} ON CONFLICT (host, thing, property) DO UPDATE SET {}",
-            COLUMNS.join(", "),
-            values(some.len(), COLUMNS.len()),
+            WRITTEN.join(", "),
+            values(some.len(), WRITTEN.len()),
             sets.join(", ")
         );
         let mut query = sqlx::query(AssertSqlSafe(text_of_it));
@@ -151,16 +140,13 @@ pub(super) async fn covers(
     playbooks: &str,
 ) -> Result<HashMap<i64, BTreeSet<String>>, sqlx::Error> {
     let mut all: HashMap<i64, BTreeSet<String>> = HashMap::new();
-    for some in hosts.chunks(READ) {
+    for some in hosts.chunks(rows(1)) {
         let text = format!(
             "SELECT host, cover FROM covers WHERE host IN {} AND playbooks = ${}",
             values(1, some.len()),
             some.len() + 1
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for host in some {
-            query = query.bind(host);
-        }
+        let query = listed(text, some);
         for row in query.bind(playbooks).fetch_all(&mut *db).await? {
             all.entry(row.try_get(0)?).or_default().insert(row.try_get(1)?);
         }
@@ -186,16 +172,13 @@ pub(super) async fn cover(db: &mut AnyConnection, covers: &[Covered], moved: &[i
         }
         query.execute(&mut *db).await?;
     }
-    for some in moved.chunks(READ) {
+    for some in moved.chunks(rows(1)) {
         let text = format!(
             "DELETE FROM covers WHERE host IN {} AND NOT EXISTS \
              (SELECT 1 FROM items WHERE items.host = covers.host AND items.cover = covers.cover)",
             values(1, some.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for host in some {
-            query = query.bind(host);
-        }
+        let query = listed(text, some);
         query.execute(&mut *db).await?;
     }
     Ok(())
@@ -208,12 +191,9 @@ pub(super) async fn lines(
 ) -> Result<HashMap<String, String>, sqlx::Error> {
     let mut all = HashMap::new();
     let hashes: Vec<&String> = hashes.iter().collect();
-    for some in hashes.chunks(READ) {
+    for some in hashes.chunks(rows(1)) {
         let text = format!("SELECT hash, lines FROM contents WHERE hash IN {}", values(1, some.len()));
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for hash in some {
-            query = query.bind(*hash);
-        }
+        let query = listed(text, some.iter().copied());
         for row in query.fetch_all(&mut *db).await? {
             all.insert(row.try_get(0)?, row.try_get(1)?);
         }

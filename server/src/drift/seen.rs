@@ -2,51 +2,21 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rectify_core::{
-    drift::{Cause, Key},
-    event::{Diff, Trace},
-};
-use sqlx::{AssertSqlSafe, Row as _};
+use rectify_core::drift::{Cause, Key, Known};
+use sqlx::{Row as _, any::AnyRow};
 
-use super::rows;
-use crate::store::{Store, StoreError, values};
+use super::rows::{self as items};
+use crate::store::{Store, StoreError, listed, rows, values};
 
-/// Hosts in one statement.
-const HOSTS: usize = 500;
-
-/// An item that is not as wanted. Times are microseconds since 1970, UTC.
+/// An item that is not as wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
     /// The host's name.
     pub host: String,
     /// Which item.
     pub key: Key,
-    /// Who moved.
-    pub cause: Cause,
-    /// When a look first saw it so.
-    pub since: i64,
-    /// When it was last looked at before that; `None`: never.
-    pub before: Option<i64>,
-    /// How many looks in a row saw it open.
-    pub looks: i64,
-    /// The setting that it belongs to.
-    pub setting: Option<String>,
-    /// The name of the task that manages it.
-    pub task: String,
-    /// Where that stands.
-    pub origin: String,
-    /// What was seen; `None`: absent.
-    pub seen: Option<String>,
-    /// What is wanted; `None`: absent.
-    pub wanted: Option<String>,
-    /// What it was when it was last as wanted; `None`: not known, `Some(None)`: absent.
-    pub left: Option<Option<String>>,
-    /// How it differs.
-    pub difference: Option<Diff>,
-    /// What the host knows of when and by whom.
-    pub traces: Vec<Trace>,
-    /// The run that saw it last.
-    pub run: String,
+    /// What is known of it.
+    pub known: Known,
 }
 
 /// What is not as wanted on these hosts, by host and item.
@@ -55,17 +25,14 @@ pub struct Open {
 /// A database that cannot be read.
 pub async fn open_items(store: &Store, hosts: &[String]) -> Result<Vec<Open>, StoreError> {
     let mut all = Vec::new();
-    for some in hosts.chunks(HOSTS) {
+    for some in hosts.chunks(rows(1)) {
         let text = format!(
-            "SELECT h.name, i.thing, i.property, i.cause, i.since, i.before, i.looks, i.setting, i.task, i.origin, i.seen, i.wanted, i.remembered, \
-             i.known, i.difference, i.traces, i.run FROM hosts h JOIN items i ON i.host = h.id WHERE i.cause <> 'fine' AND h.name IN {} \
-             ORDER BY h.name, i.thing, i.property",
+            "SELECT h.name, {} FROM {} JOIN hosts h ON h.id = i.host WHERE i.cause <> 'fine' AND h.name IN {} ORDER BY h.name, i.thing, i.property",
+            items::COLUMNS,
+            items::FROM,
             values(1, some.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for host in some {
-            query = query.bind(host);
-        }
+        let query = listed(text, some);
         for row in query.fetch_all(store.pool()).await.map_err(|e| store.error(e))? {
             all.push(open(&row).map_err(|e| store.error(e))?);
         }
@@ -73,25 +40,9 @@ pub async fn open_items(store: &Store, hosts: &[String]) -> Result<Vec<Open>, St
     Ok(all)
 }
 
-fn open(row: &sqlx::any::AnyRow) -> Result<Open, sqlx::Error> {
-    let known: i64 = row.try_get(13)?;
-    Ok(Open {
-        host: row.try_get(0)?,
-        key: Key::new(row.try_get::<String, _>(1)?, row.try_get::<String, _>(2)?),
-        cause: rows::cause(&row.try_get::<String, _>(3)?),
-        since: row.try_get(4)?,
-        before: row.try_get(5)?,
-        looks: row.try_get(6)?,
-        setting: row.try_get(7)?,
-        task: row.try_get(8)?,
-        origin: row.try_get(9)?,
-        seen: row.try_get(10)?,
-        wanted: row.try_get(11)?,
-        left: if known == 0 { None } else { Some(row.try_get(12)?) },
-        difference: rows::json(row.try_get(14)?),
-        traces: rows::json(row.try_get(15)?).unwrap_or_default(),
-        run: row.try_get(16)?,
-    })
+fn open(row: &AnyRow) -> Result<Open, sqlx::Error> {
+    let (key, known) = items::item(row)?;
+    Ok(Open { host: row.try_get(0)?, key, known })
 }
 
 /// The contents of each host whose lines are known: for [`Options::known`](rectify_core::plan::Options::known) of its plan.
@@ -100,7 +51,7 @@ fn open(row: &sqlx::any::AnyRow) -> Result<Open, sqlx::Error> {
 /// A database that cannot be read.
 pub async fn known_contents(store: &Store, hosts: &[String]) -> Result<HashMap<String, BTreeSet<String>>, StoreError> {
     let mut all: HashMap<String, BTreeSet<String>> = HashMap::new();
-    for some in hosts.chunks(HOSTS) {
+    for some in hosts.chunks(rows(1)) {
         for column in ["remembered", "seen", "wanted"] {
             // What is fine is the same in all three.
             let open = if column == "remembered" { "" } else { "AND i.cause <> 'fine'" };
@@ -108,10 +59,7 @@ pub async fn known_contents(store: &Store, hosts: &[String]) -> Result<HashMap<S
                 "SELECT h.name, c.hash FROM hosts h JOIN items i ON i.host = h.id JOIN contents c ON c.hash = i.{column} WHERE h.name IN {} {open}",
                 values(1, some.len())
             );
-            let mut query = sqlx::query(AssertSqlSafe(text));
-            for host in some {
-                query = query.bind(host);
-            }
+            let query = listed(text, some);
             for row in query.fetch_all(store.pool()).await.map_err(|e| store.error(e))? {
                 let (host, hash) = (row.try_get(0), row.try_get(1));
                 all.entry(host.map_err(|e| store.error(e))?).or_default().insert(hash.map_err(|e| store.error(e))?);
@@ -163,7 +111,7 @@ pub async fn fixed_items(store: &Store, run: &str) -> Result<Vec<Fixed>, StoreEr
         Ok(Fixed {
             host: row.try_get(0)?,
             key: Key::new(text(1)?, text(2)?),
-            was: rows::cause(&text(3)?),
+            was: items::cause(&text(3)?),
             setting: row.try_get(4)?,
             at: row.try_get(5)?,
         })

@@ -118,10 +118,16 @@ fn a_host_moves_is_told_of_and_is_corrected() {
             .await;
         let open = open_items(&store, &["a".into(), "b".into()]).await.unwrap();
         assert_eq!(open.len(), 1, "{open:?}");
-        assert_eq!((&*open[0].host, open[0].cause, &open[0].left), ("a", Cause::Drift, &Some(Some("0644".into()))));
-        assert_eq!(open[0].difference, Some(Diff::Value { before: Some("0600".into()), after: Some("0644".into()) }));
-        assert_eq!((open[0].traces.len(), open[0].before.is_some()), (1, true));
-        assert!(open[0].before < Some(open[0].since));
+        assert_eq!(
+            (&*open[0].host, open[0].known.cause, &open[0].known.left),
+            ("a", Cause::Drift, &Some(Some("0644".into())))
+        );
+        assert_eq!(
+            open[0].known.difference,
+            Some(Diff::Value { before: Some("0600".into()), after: Some("0644".into()) })
+        );
+        assert_eq!((open[0].known.traces.len(), open[0].known.before.is_some()), (1, true));
+        assert!(open[0].known.before < Some(open[0].known.since));
         let state = "SELECT name || ' ' || state FROM hosts ORDER BY name";
         assert_eq!(texts(&store, state).await, ["a drifted", "b fine"]);
         assert_eq!(
@@ -198,7 +204,7 @@ fn a_look_that_finds_nothing_new_writes_no_items() {
         run(&store, "run-3", Mode::Check, &[("a", vec![mode("0600", "0644"), items()[1]])]).await;
         let open = open_items(&store, &["a".into()]).await.unwrap();
         let second = head("run-2", &[]).began;
-        assert!(open[0].before.is_some_and(|before| before >= second), "{open:?}");
+        assert!(open[0].known.before.is_some_and(|before| before >= second), "{open:?}");
     });
 }
 
@@ -226,11 +232,11 @@ fn lines_are_kept_once_for_the_fleet_and_forgotten_with_their_items() {
         // The managed line is gone, and another is wanted.
         look("run-2", lost, new).await;
         let open = open_items(&store, &hosts).await.unwrap();
-        assert!(open.iter().all(|item| item.cause == Cause::Both), "{open:?}");
+        assert!(open.iter().all(|item| item.known.cause == Cause::Both), "{open:?}");
         // The line is gone and is wanted back elsewhere: nothing but drift, as the lines of all three are known.
         look("run-3", lost, "m\na\n").await;
         let open = open_items(&store, &hosts).await.unwrap();
-        assert!(open.iter().all(|item| item.cause == Cause::Drift), "{open:?}");
+        assert!(open.iter().all(|item| item.known.cause == Cause::Drift), "{open:?}");
         assert_eq!(texts(&store, "SELECT hash FROM contents").await.len(), 4);
         assert_eq!(forget_contents(&store).await.unwrap(), 1, "what nobody wants any more");
     });
@@ -244,8 +250,8 @@ fn what_a_hostile_host_says_can_be_kept() {
         run(&store, "run-1", Mode::Check, &[("a", vec![item])]).await;
         run(&store, "run-2", Mode::Check, &[("a", vec![item])]).await;
         let open = open_items(&store, &["a".into()]).await.unwrap();
-        assert_eq!((open.len(), open[0].looks), (1, 2), "the same item both times");
-        assert_eq!(open[0].seen.as_deref(), Some("a\u{fffd}b"));
+        assert_eq!((open.len(), open[0].known.looks), (1, 2), "the same item both times");
+        assert_eq!(open[0].known.seen.as_deref(), Some("a\u{fffd}b"));
         assert_ne!(open[0].key, Key::new("", ""));
     });
 }

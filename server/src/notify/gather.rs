@@ -4,13 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, any::AnyRow};
 
-use crate::store::values;
+use crate::store::{self, listed, values};
 
 /// The most transitions that are read at once: what is left waits for the next time.
 const MOST: i64 = 20_000;
-/// How many rows a statement names.
-const CHUNK: usize = 500;
-
 /// A transition, with what is known of its host.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
@@ -90,15 +87,12 @@ async fn troubles(read: &mut AnyConnection, rows: &mut [Row]) -> Result<(), sqlx
     let bad = |r: &Row| r.kind == "state" && matches!(r.new.as_str(), "failing" | "unreachable");
     let runs: BTreeSet<String> = rows.iter().filter(|r| bad(r)).map(|r| r.run.clone()).collect();
     let mut said: BTreeMap<(String, i64), String> = BTreeMap::new();
-    for chunk in runs.into_iter().collect::<Vec<_>>().chunks(CHUNK) {
+    for chunk in runs.into_iter().collect::<Vec<_>>().chunks(store::rows(1)) {
         let text = format!(
             "SELECT run, host, trouble FROM looks WHERE run IN {} AND trouble IS NOT NULL",
             values(1, chunk.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for run in chunk {
-            query = query.bind(run.clone());
-        }
+        let query = listed(text, chunk.iter().cloned());
         for row in query.fetch_all(&mut *read).await? {
             said.insert((row.try_get("run")?, row.try_get("host")?), row.try_get("trouble")?);
         }
@@ -115,7 +109,7 @@ pub(super) async fn told<'a>(
     ids: impl Iterator<Item = &'a str>,
     now: i64,
 ) -> Result<(), sqlx::Error> {
-    for chunk in ids.collect::<Vec<_>>().chunks(CHUNK) {
+    for chunk in ids.collect::<Vec<_>>().chunks(store::rows(1)) {
         let places: Vec<String> = (2..=chunk.len() + 1).map(|n| format!("${n}")).collect();
         let text = format!("UPDATE transitions SET told = $1 WHERE id IN ({})", places.join(","));
         let mut query = sqlx::query(AssertSqlSafe(text)).bind(now);

@@ -172,7 +172,7 @@ pub(super) async fn add_jobs(
     round: &str,
     hosts: &[(String, Timestamp)],
 ) -> Result<(), StoreError> {
-    for part in hosts.chunks(1000) {
+    for part in hosts.chunks(crate::store::rows(4)) {
         let text = format!(
             "INSERT INTO jobs (round, host, at, state) VALUES {} ON CONFLICT (round, host) DO NOTHING",
             values(part.len(), 4)

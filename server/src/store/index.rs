@@ -6,14 +6,11 @@ use rectify_core::text::chain;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{
-    Ending, Head, HeadHost, Kind, RunFolder, Store, StoreError,
+    Ending, Head, HeadHost, Kind, RunFolder, Store, StoreError, listed,
     looks::{Look, Looks},
-    values,
+    rows, values,
 };
 use crate::drift;
-
-/// Rows in one statement: with at most twelve columns, far below the 32,766 parameters that SQLite takes.
-const ROWS: usize = 1000;
 
 /// What [`Store::catch_up`] did.
 #[derive(Debug, Default)]
@@ -88,13 +85,10 @@ impl Store {
     /// Those of these runs that were taken in.
     async fn known(&self, folders: &[RunFolder]) -> Result<HashSet<String>, StoreError> {
         let mut known = HashSet::new();
-        for some in folders.chunks(ROWS) {
+        for some in folders.chunks(rows(1)) {
             let names = values(1, some.len());
             let text = format!("SELECT id FROM runs WHERE ended IS NOT NULL AND id IN {names}");
-            let mut query = sqlx::query(AssertSqlSafe(text));
-            for folder in some {
-                query = query.bind(folder.run());
-            }
+            let query = listed(text, some.iter().map(|folder| folder.run()));
             for row in query.fetch_all(self.pool()).await.map_err(|e| self.error(e))? {
                 known.insert(row.try_get(0).map_err(|e| self.error(e))?);
             }
@@ -148,10 +142,10 @@ async fn put(write: &mut AnyConnection, head: &Head, run: &Looks) -> Result<Opti
         return Ok(None);
     }
     let mut ids = HashMap::new();
-    for some in head.hosts.chunks(ROWS) {
+    for some in head.hosts.chunks(rows(4)) {
         put_hosts(write, some, &mut ids).await?;
     }
-    for some in run.looks.chunks(ROWS) {
+    for some in run.looks.chunks(rows(10)) {
         put_looks(write, head, some, &ids).await?;
         put_last(write, head, some, &ids).await?;
     }
@@ -171,10 +165,7 @@ async fn put_hosts(
     ids: &mut HashMap<String, i64>,
 ) -> Result<(), sqlx::Error> {
     let text = format!("SELECT id, name FROM hosts WHERE name IN {}", values(1, hosts.len()));
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for host in hosts {
-        query = query.bind(&host.name);
-    }
+    let query = listed(text, hosts.iter().map(|host| &host.name));
     for row in query.fetch_all(&mut *write).await? {
         ids.insert(row.try_get(1)?, row.try_get(0)?);
     }

@@ -30,6 +30,7 @@ mod query;
 mod recorder;
 mod run_folder;
 mod settings;
+mod sql;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -44,33 +45,4 @@ pub use query::{OfHost, RunFilter, RunRow};
 pub use recorder::Recorder;
 pub use run_folder::{RunFolder, is_run_id};
 pub use settings::{RecordSettings, StoreUrl};
-
-/// The placeholders of `rows` rows with `columns` columns, for `VALUES`: `($1,$2),($3,$4)`.
-///
-/// sqlx's own builder writes placeholders that PostgreSQL does not take through `Any`. Keep `rows * columns` below 30,000: SQLite takes 32,766.
-pub fn values(rows: usize, columns: usize) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    for n in 1..=rows * columns {
-        let before = match (n - 1) % columns {
-            0 if n == 1 => "(",
-            0 => "),(",
-            _ => ",",
-        };
-        let _ = write!(out, "{before}${n}");
-    }
-    if !out.is_empty() {
-        out.push(')');
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn placeholders_are_numbered_through() {
-        assert_eq!(super::values(2, 3), "($1,$2,$3),($4,$5,$6)");
-        assert_eq!(super::values(1, 1), "($1)");
-        assert_eq!(super::values(0, 3), "");
-    }
-}
+pub(crate) use sql::{listed, rows, values};

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, Row as _};
 
-use super::{Head, RunFolder, Store, StoreError, values};
+use super::{Head, RunFolder, Store, StoreError, listed, values};
 use crate::drift;
 
 /// Runs in one transaction: others get a turn in between.
@@ -80,10 +80,7 @@ impl Store {
 async fn forget(write: &mut AnyConnection, runs: &[&str]) -> Result<(), sqlx::Error> {
     for (table, column) in [("transitions", "run"), ("looks", "run"), ("run_settings", "run"), ("runs", "id")] {
         let text = format!("DELETE FROM {table} WHERE {column} IN {}", values(1, runs.len()));
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for run in runs {
-            query = query.bind(*run);
-        }
+        let query = listed(text, runs.iter().copied());
         query.execute(&mut *write).await?;
     }
     Ok(())

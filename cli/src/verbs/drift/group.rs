@@ -12,11 +12,13 @@ pub(super) struct Same<'a> {
 
 /// What differs for one cause, what most hosts have first.
 pub(super) fn of_cause(open: &[Open], cause: Cause) -> Vec<Same<'_>> {
-    let alike = |a: &Open, b: &Open| {
-        (&a.key, &a.difference, &a.seen, &a.wanted, &a.left) == (&b.key, &b.difference, &b.seen, &b.wanted, &b.left)
+    let alike = |one: &Open, other: &Open| {
+        let (a, b) = (&one.known, &other.known);
+        one.key == other.key
+            && (&a.difference, &a.seen, &a.wanted, &a.left) == (&b.difference, &b.seen, &b.wanted, &b.left)
     };
     let mut all: Vec<Same<'_>> = Vec::new();
-    for item in open.iter().filter(|item| item.cause == cause) {
+    for item in open.iter().filter(|item| item.known.cause == cause) {
         match all.iter_mut().find(|same| alike(same.first, item)) {
             Some(same) => same.hosts.push(item),
             None => all.push(Same { first: item, hosts: vec![item] }),

@@ -25,20 +25,20 @@ pub(super) fn write(found: &Found, run: &str, out: &mut dyn Write) -> io::Result
 fn open(item: &Open) -> Value {
     json!({
         "host": item.host,
-        "cause": item.cause,
+        "cause": item.known.cause,
         "thing": item.key.thing,
         "property": item.key.property,
-        "setting": item.setting,
-        "task": item.task,
-        "origin": item.origin,
-        "seen": item.seen,
-        "wanted": item.wanted,
-        "left": item.left.as_ref().map(|left| json!({ "value": left })),
-        "since": item.since,
-        "before": item.before,
-        "looks": item.looks,
-        "difference": item.difference,
-        "traces": item.traces,
+        "setting": item.known.setting,
+        "task": item.known.task,
+        "origin": item.known.origin,
+        "seen": item.known.seen,
+        "wanted": item.known.wanted,
+        "left": item.known.left.as_ref().map(|left| json!({ "value": left })),
+        "since": item.known.since,
+        "before": item.known.before,
+        "looks": item.known.looks,
+        "difference": item.known.difference,
+        "traces": item.known.traces,
     })
 }
 

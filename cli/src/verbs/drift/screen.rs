@@ -88,17 +88,19 @@ fn one(page: &mut Page, same: &Same<'_>, all: usize, detail: Detail<'_>, zone: &
     let hosts: Vec<&str> = same.hosts.iter().map(|open| open.host.as_str()).collect();
     head.extend(whereabouts(&hosts, all));
     page.line(2, &head);
-    let task = vec![meant(Meaning::Quiet, format!("{}  ", item.task)), meant(Meaning::Path, item.origin.as_str())];
+    let task =
+        vec![meant(Meaning::Quiet, format!("{}  ", item.known.task)), meant(Meaning::Path, item.known.origin.as_str())];
     page.line(4, &task);
-    if let Some(setting) = &item.setting {
+    if let Some(setting) = &item.known.setting {
         page.line(4, &[meant(Meaning::Quiet, format!("setting {setting}"))]);
     }
-    let value = || Diff::Value { before: shown(item.seen.as_deref()), after: shown(item.wanted.as_deref()) };
+    let value =
+        || Diff::Value { before: shown(item.known.seen.as_deref()), after: shown(item.known.wanted.as_deref()) };
     let name = if item.key.property.is_empty() { "" } else { item.key.property.as_str() };
-    let diff = item.difference.clone().unwrap_or_else(value);
+    let diff = item.known.difference.clone().unwrap_or_else(value);
     changes(page, 4, &[PropertyChange { property: name.to_owned(), diff }], detail);
-    if item.cause == Cause::Both {
-        let left = item.left.as_ref().map(|left| shown(left.as_deref()).unwrap_or_else(|| "(absent)".into()));
+    if item.known.cause == Cause::Both {
+        let left = item.known.left.as_ref().map(|left| shown(left.as_deref()).unwrap_or_else(|| "(absent)".into()));
         left.into_iter().for_each(|left| page.line(4, &[plain(format!("the last run left: {left}"))]));
     }
     let most = if detail.verbose >= 3 { usize::MAX } else { EACH };
@@ -118,23 +120,23 @@ fn when(page: &mut Page, open: &Open, named: bool, zone: &TimeZone) {
     if named {
         spans.extend([meant(Meaning::Host, open.host.as_str()), plain(": ")]);
     }
-    let looks = match open.looks {
+    let looks = match open.known.looks {
         0 | 1 => String::new(),
         n => format!(", by {} in a row", count(usize::try_from(n).unwrap_or(usize::MAX), "look")),
     };
-    spans.push(plain(match open.before {
-        _ if open.cause == Cause::New => format!("first seen at {}{looks}", at(open.since)),
-        Some(before) => format!("between the looks of {} and {}{looks}", at(before), at(open.since)),
-        None => format!("before {}{looks}", at(open.since)),
+    spans.push(plain(match open.known.before {
+        _ if open.known.cause == Cause::New => format!("first seen at {}{looks}", at(open.known.since)),
+        Some(before) => format!("between the looks of {} and {}{looks}", at(before), at(open.known.since)),
+        None => format!("before {}{looks}", at(open.known.since)),
     }));
     page.line(4, &spans);
-    if !matches!(open.cause, Cause::Drift | Cause::Both) {
+    if !matches!(open.known.cause, Cause::Drift | Cause::Both) {
         return;
     }
-    for trace in &open.traces {
+    for trace in &open.known.traces {
         page.line(6, &told(trace, zone));
     }
-    if open.traces.is_empty() {
+    if open.known.traces.is_empty() {
         page.line(6, &[meant(Meaning::Quiet, "when exactly and by whom: this host keeps nothing that would say it")]);
     }
 }
@@ -155,7 +157,7 @@ fn recap(page: &mut Page, found: &Found, state: &RunState) {
     page.gap();
     let mut words = Vec::new();
     for (cause, head, _, meaning) in SECTIONS {
-        let items: Vec<&Open> = found.open.iter().filter(|item| item.cause == cause).collect();
+        let items: Vec<&Open> = found.open.iter().filter(|item| item.known.cause == cause).collect();
         if items.is_empty() {
             continue;
         }

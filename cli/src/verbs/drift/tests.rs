@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use rectify_core::{
-    drift::{Cause, Key},
+    drift::{Cause, Key, Known},
     event::{Diff, Trace},
 };
 use rectify_server::drift::{Fixed, Open};
@@ -22,19 +22,23 @@ fn open(host: &str, cause: Cause, thing: &str, property: &str, values: [Option<&
     Open {
         host: host.into(),
         key: Key::new(thing, property),
-        cause,
-        since: DAY + HOUR,
-        before: (cause != Cause::New).then_some(DAY),
-        looks: 1,
-        setting: None,
-        task: "the banner is in place".into(),
-        origin: "site.yml:12".into(),
-        difference: Some(Diff::Value { before: seen.clone(), after: wanted.clone() }),
-        seen,
-        wanted,
-        left: (cause != Cause::New).then_some(left),
-        traces: Vec::new(),
-        run: "run".into(),
+        known: Known {
+            cause,
+            since: DAY + HOUR,
+            before: (cause != Cause::New).then_some(DAY),
+            looks: 1,
+            setting: None,
+            task: "the banner is in place".into(),
+            origin: "site.yml:12".into(),
+            difference: Some(Diff::Value { before: seen.clone(), after: wanted.clone() }),
+            seen,
+            wanted,
+            left: (cause != Cause::New).then_some(left),
+            traces: Vec::new(),
+            run: "run".into(),
+            cover: String::new(),
+            looked: DAY + HOUR,
+        },
     }
 }
 
@@ -46,19 +50,20 @@ fn trace(source: &str, at: Option<i64>, account: Option<&str>, program: Option<&
 fn found() -> Found {
     let mode = |host: &str| {
         let mut item = open(host, Cause::Drift, "path:/etc/motd", "mode", [Some("0644"), Some("0666"), Some("0644")]);
-        item.traces = vec![
+        item.known.traces = vec![
             trace("file", Some(DAY + 60_000_000), None, None, "content, mode, owner or name of /etc/motd changed"),
             trace("audit", Some(DAY + 60_000_000), Some("joe"), Some("/usr/bin/chmod"), "changed /etc/motd"),
         ];
         item
     };
     let mut content = open("web2", Cause::Both, "path:/etc/issue", "content", [None, None, None]);
-    content.left = Some(Some(format!("sha256:{}", "ab".repeat(32))));
-    content.difference = Some(Diff::Text { unified: "@@ -1,2 +1,2 @@\n a\n-own\n+new\n".into(), added: 1, removed: 1 });
-    content.looks = 3;
-    content.setting = Some("banner".into());
+    content.known.left = Some(Some(format!("sha256:{}", "ab".repeat(32))));
+    content.known.difference =
+        Some(Diff::Text { unified: "@@ -1,2 +1,2 @@\n a\n-own\n+new\n".into(), added: 1, removed: 1 });
+    content.known.looks = 3;
+    content.known.setting = Some("banner".into());
     let mut gone = open("web3", Cause::Drift, "package:curl", "", [Some("present"), None, Some("present")]);
-    gone.traces = vec![trace(
+    gone.known.traces = vec![trace(
         "audit",
         None,
         None,
@@ -110,7 +115,7 @@ fn three_v_tell_of_each_host_and_no_diff_hides_contents() {
 fn what_a_host_says_cannot_write_on_the_screen() {
     let mut hostile =
         open("web1", Cause::Drift, "path:/etc/\u{1b}[2J", "x\u{202e}", [None, Some("\u{1b}[31m"), Some("\n")]);
-    hostile.traces = vec![trace("\u{7}", None, Some("\u{1b}]0;x"), Some("\u{9b}"), "a\nb")];
+    hostile.known.traces = vec![trace("\u{7}", None, Some("\u{1b}]0;x"), Some("\u{9b}"), "a\nb")];
     let found = Found { open: vec![hostile], fixed: Vec::new(), hosts: 1 };
     let text = shown(&found, 0, true);
     assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{text:?}");
