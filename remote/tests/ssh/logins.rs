@@ -15,7 +15,7 @@ use rectify_remote::{
     session::{Ask, BoxFuture, Connector, Target},
 };
 
-use crate::harness::{Setup, Sshd, connector, identity, key, keygen, mode, tool};
+use crate::harness::{Setup, Sshd, connector, identity, key, keygen, mode, run, tool};
 
 async fn fails(target: &Target) -> RemoteError {
     connector().connect(target).await.expect_err("nobody gets in")
@@ -84,6 +84,33 @@ async fn every_kind_of_key_file_gets_in() {
         let target = Target { identities: vec![identity(&file)], ..sshd.target() };
         connector().connect(&target).await.unwrap_or_else(|e| panic!("{kind:?}: {e}"));
     }
+}
+
+/// One key in about 500: its number has 31 bytes, as `ssh-keygen` writes it.
+const SHORT: &str = include_str!("short_p256");
+
+#[tokio::test]
+async fn a_key_whose_number_is_short_gets_in_open_and_locked() {
+    let sshd = Sshd::start();
+    let lock = ["-p", "-P", "", "-N", "a word"];
+    let locked = [&lock[..], &["-Z", "aes256-ctr"]].concat();
+    let sealed = [&lock[..], &["-Z", "aes256-gcm@openssh.com"]].concat();
+    for (name, extra) in [("open", None), ("locked", Some(locked)), ("sealed", Some(sealed))] {
+        let file = sshd.at(name);
+        fs::write(&file, SHORT).unwrap();
+        mode(&file, 0o600);
+        let public = run("ssh-keygen", "openssh-client", &["-y", "-f", &file.display().to_string()]);
+        fs::write(sshd.at("authorized"), public).unwrap();
+        if let Some(extra) = extra {
+            keygen(&[&["-q", "-f", &file.display().to_string()][..], &extra].concat());
+        }
+        let mut target = Target { identities: vec![identity(&file)], ..sshd.target() };
+        target.passphrase = Some(Secret::new("a word"));
+        connector().connect(&target).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    let mut wrong = Target { identities: vec![identity(&sshd.at("locked"))], ..sshd.target() };
+    wrong.passphrase = Some(Secret::new("another word"));
+    assert!(fails(&wrong).await.to_string().contains("the passphrase is wrong"));
 }
 
 #[tokio::test]

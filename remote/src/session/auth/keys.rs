@@ -9,12 +9,14 @@ use std::{
 };
 
 use russh::keys::{
-    self, Certificate, PrivateKey, PublicKey, PublicKeyOrCertificate, decode_secret_key, load_openssh_certificate,
-    load_public_key,
+    self, Certificate, PrivateKey, PublicKey, PublicKeyOrCertificate, load_openssh_certificate, load_public_key,
 };
 use zeroize::Zeroizing;
 
-use super::super::target::{Ask, Target};
+use super::{
+    super::target::{Ask, Target},
+    short,
+};
 use crate::{Secret, text::clean};
 
 /// How often a passphrase is asked for.
@@ -141,7 +143,7 @@ impl KeyFile {
                 path.display()
             )));
         }
-        let (public, private) = match decode_secret_key(&text, None) {
+        let (public, private) = match short::decode(&text, None) {
             Ok(key) => (Some(key.public_key().clone()), Some(Ok(Arc::new(key)))),
             Err(error) if is_locked(&error, &text) => {
                 let beside = load_public_key(beside(".pub")).ok();
@@ -162,7 +164,7 @@ impl KeyFile {
     async fn decode(&self, passphrase: Secret) -> Option<Arc<PrivateKey>> {
         let text = self.text.clone();
         // The key derivation is slow on purpose.
-        let decoded = tokio::task::spawn_blocking(move || decode_secret_key(&text, Some(passphrase.reveal())));
+        let decoded = tokio::task::spawn_blocking(move || short::decode(&text, Some(passphrase.reveal())));
         decoded.await.ok()?.ok().map(Arc::new)
     }
 

@@ -4,6 +4,7 @@ mod agent;
 mod interactive;
 mod keys;
 mod publickey;
+mod short;
 
 use std::{future::Future, time::Duration};
 
