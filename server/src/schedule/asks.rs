@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row as _;
 
 use super::{
     Allowed, Ask, Begun, Command, Item, Refused, Schedule,
     core::Core,
     rows::{self, Mark, Round, State, round_id},
 };
-use crate::store::StoreError;
+use crate::{
+    drift::{Open, open_items},
+    store::StoreError,
+};
 
 /// The longest that a host is held from here.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -69,21 +71,16 @@ async fn correct(core: &Core, author: &str, schedule: &str, host: &str, items: &
         return refused(format!("{host} is not corrected: {why}"));
     }
     let mut allowed = Allowed::default();
+    let open = open_items(&core.store, &[host.to_owned()]).await?;
     for item in items {
-        let query = sqlx::query(
-            "SELECT items.seen, items.wanted, items.origin FROM items JOIN hosts ON hosts.id = items.host \
-             WHERE hosts.name = $1 AND items.thing = $2 AND items.property = $3 AND items.cause <> 'fine'",
-        );
-        let query = query.bind(host).bind(&item.thing).bind(&item.property);
-        let row = query.fetch_optional(core.store.pool()).await?;
-        let Some(row) = row else {
+        let known = open.iter().find(|open| (&open.key.thing, &open.key.property) == (&item.thing, &item.property));
+        let Some(Open { known, .. }) = known else {
             return refused(format!("{} of {} is as declared by now, or is not known", item.property, item.thing));
         };
-        let (seen, wanted): (Option<String>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
-        if (&seen, &wanted) != (&item.seen, &item.wanted) {
+        if (&known.seen, &known.wanted) != (&item.seen, &item.wanted) {
             return refused(format!("{} of {} is not as you saw it any more: look again", item.property, item.thing));
         }
-        allowed.origins.insert(row.try_get(2)?);
+        allowed.origins.insert(known.origin.clone());
     }
     if allowed.is_empty() {
         return refused("nothing was chosen to be corrected");

@@ -1,6 +1,6 @@
-//! What the record says of a round, in words for people, and what it knows of open items.
+//! What the record says of a round, in words for people.
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::Row as _;
 
 use crate::store::{Store, StoreError};
 
@@ -56,23 +56,4 @@ pub(super) async fn sum(store: &Store, round: &str) -> Result<String, StoreError
     }
     parts.insert(0, format!("{drifted} not as declared"));
     Ok(format!("{all} hosts, {}", parts.join(", ")))
-}
-
-/// Something open on a host.
-pub(super) struct OpenItem {
-    pub(super) setting: Option<String>,
-    pub(super) origin: String,
-    pub(super) looks: i64,
-}
-
-/// What is open on a host.
-pub(super) async fn open_items(store: &Store, host: &str) -> Result<Vec<OpenItem>, StoreError> {
-    let query = sqlx::query(
-        "SELECT items.setting, items.origin, items.looks FROM items JOIN hosts ON hosts.id = items.host \
-         WHERE hosts.name = $1 AND items.cause <> 'fine'",
-    );
-    let rows = query.bind(host).fetch_all(store.pool()).await.map_err(|e| store.error(e))?;
-    let item =
-        |row: &AnyRow| Ok(OpenItem { setting: row.try_get(0)?, origin: row.try_get(1)?, looks: row.try_get(2)? });
-    rows.iter().map(item).collect()
 }

@@ -1,9 +1,13 @@
 //! One round, from its due time to its end. Each step is one small transaction under the round's lease: whoever is ended between two of them is gone on
 //! for by another server, or by itself when it runs again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
+use rectify_core::drift::Known;
 use sqlx::AnyConnection;
 use tokio::sync::watch;
 
@@ -13,6 +17,10 @@ use super::{
     lease::{Broke, Lease},
     news, offset,
     rows::{self, Job, Mark, Round, State},
+};
+use crate::{
+    drift::{Open, open_items},
+    told::text::count,
 };
 
 /// How long to wait for hosts that another round works on.
@@ -275,8 +283,9 @@ impl Worker {
         let now = self.core.now();
         let held: BTreeMap<String, String> = rows::held(self.core.store.pool(), now).await?.into_iter().collect();
         let (mut wanted, mut kept) = (Vec::new(), Vec::new());
+        let patient = self.patient(&looked).await?;
         for job in looked.iter().filter(|job| !job.open.is_empty()) {
-            let allowed = self.allowed(job).await?;
+            let allowed = self.allowed(job, patient.get(&job.host).map_or(&[], Vec::as_slice));
             match held.get(&job.host) {
                 _ if allowed.is_empty() => {}
                 Some(_) => kept.push(job),
@@ -331,28 +340,39 @@ impl Worker {
         Ok(usize::try_from(hosts).unwrap_or_default())
     }
 
-    /// Which tasks the policy lets correct a host.
-    async fn allowed(&self, job: &Job) -> Result<Allowed, Broke> {
+    /// What is open on the hosts on which the policy counts looks, by host.
+    async fn patient(&self, looked: &[Job]) -> Result<HashMap<String, Vec<Known>>, Broke> {
+        let counts = |setting: &Option<String>| match self.schedule.policy.of(setting.as_deref()) {
+            Mode::CorrectAfter(looks) => looks.get() > 1,
+            Mode::Correct | Mode::Report => false,
+        };
+        let hosts: Vec<String> =
+            looked.iter().filter(|job| job.open.iter().any(counts)).map(|job| job.host.clone()).collect();
+        let mut all: HashMap<String, Vec<Known>> = HashMap::new();
+        for Open { host, known, .. } in open_items(&self.core.store, &hosts).await? {
+            all.entry(host).or_default().push(known);
+        }
+        Ok(all)
+    }
+
+    /// Which tasks the policy lets correct a host; `items` is what is open there, where looks count.
+    fn allowed(&self, job: &Job, items: &[Known]) -> Allowed {
         let mut allowed = Allowed::default();
-        let mut patient = false;
         for setting in &job.open {
             match self.schedule.policy.of(setting.as_deref()) {
                 Mode::Correct => drop(allowed.settings.insert(setting.clone())),
                 Mode::CorrectAfter(looks) if looks.get() == 1 => drop(allowed.settings.insert(setting.clone())),
-                Mode::CorrectAfter(_) => patient = true,
-                Mode::Report => {}
+                Mode::CorrectAfter(_) | Mode::Report => {}
             }
         }
-        if patient {
-            for item in news::open_items(&self.core.store, &job.host).await? {
-                if let Mode::CorrectAfter(looks) = self.schedule.policy.of(item.setting.as_deref())
-                    && item.looks >= i64::from(looks.get())
-                {
-                    allowed.origins.insert(item.origin);
-                }
+        for item in items {
+            if let Mode::CorrectAfter(looks) = self.schedule.policy.of(item.setting.as_deref())
+                && item.looks >= looks.get()
+            {
+                allowed.origins.insert(item.origin.clone());
             }
         }
-        Ok(allowed)
+        allowed
     }
 
     /// Corrects what was decided, as long as nothing has come in the way since.
@@ -468,9 +488,4 @@ fn turn(schedule: &Schedule, host: &str) -> SignedDuration {
     let part = (schedule.window.as_secs() / PARTS).max(PART);
     let seconds = offset(&schedule.name, host, schedule.window).as_secs();
     SignedDuration::from_secs(seconds / part * part)
-}
-
-/// `1 host`, `3 hosts`.
-pub(super) fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
