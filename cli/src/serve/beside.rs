@@ -61,7 +61,8 @@ pub(super) fn teller(
 pub(super) struct Listening {
     listener: TcpListener,
     router: axum::Router,
-    pub(super) url: String,
+    /// Where it is, for people.
+    pub(super) place: String,
 }
 
 /// Makes the page, and has it listen.
@@ -91,9 +92,12 @@ pub(super) async fn page(
         rollouts: place(config, &Described::default(), &config.playbooks),
         clock: clock.clone(),
     })?;
-    let url = page.url().to_owned();
+    let place = match config.serve.url {
+        Some(_) => format!("{} (it listens on {address})", page.url()),
+        None => page.url().to_owned(),
+    };
     let metrics = Arc::new(Metrics::new(store.clone(), clock.clone(), pulse));
-    Ok(Listening { listener, router: router(page).merge(metrics::router(metrics)), url })
+    Ok(Listening { listener, router: router(page).merge(metrics::router(metrics)), place })
 }
 
 impl Listening {

@@ -74,7 +74,7 @@ pub(crate) async fn run(
         return Ok(Some(outcome));
     }
     let page = beside::page(&config, &store, &clock, server.commands(), pulse).await?;
-    say(&format!("{}; the page is at {}; the record is {}", in_force(&schedules), page.url, store.at()));
+    say(&format!("{}; the page is at {}; the record is {}", in_force(&schedules), page.place, store.at()));
     let told = teller.clone();
     let telling = tokio::spawn({
         let ends = ends.clone();

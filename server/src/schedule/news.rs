@@ -55,5 +55,6 @@ pub(super) async fn sum(store: &Store, round: &str) -> Result<String, StoreError
         }
     }
     parts.insert(0, format!("{drifted} not as declared"));
-    Ok(format!("{all} hosts, {}", parts.join(", ")))
+    let hosts = if all == 1 { "host" } else { "hosts" };
+    Ok(format!("{all} {hosts}, {}", parts.join(", ")))
 }

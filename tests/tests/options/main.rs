@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod announce;
+mod browser;
 mod config;
 mod connection;
 mod drift;
@@ -13,6 +14,8 @@ mod keywords;
 mod law;
 mod local;
 mod notify;
+mod page;
+mod provider;
 mod reach;
 mod record;
 mod rollouts;

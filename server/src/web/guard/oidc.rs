@@ -175,15 +175,12 @@ impl Provider {
         };
         let claims = token.claims(&client.id_token_verifier(), &begun.nonce);
         let claims = claims.map_err(|e| self.failed("sent an ID token that does not count", &e))?;
-        let more = &claims.additional_claims().0;
-        let named = match self.settings.name_claim.as_deref() {
-            None => claims.preferred_username().map(|name| name.to_string()),
-            Some("email") => claims.email().map(|email| email.to_string()),
-            Some(claim) => more.get(claim).and_then(Value::as_str).map(str::to_owned),
-        };
-        let name = named.filter(|n| !n.is_empty()).unwrap_or_else(|| claims.subject().to_string());
-        let groups = more.get(self.settings.groups_claim.as_deref().unwrap_or("groups"));
-        let groups = match groups {
+        // As one object: a claim that every provider has is not among the additional ones.
+        let said = serde_json::to_value(claims).map_err(|e| self.failed("sent an ID token that cannot be read", &e))?;
+        let named = self.settings.name_claim.as_deref().unwrap_or("preferred_username");
+        let named = said.get(named).and_then(Value::as_str).filter(|name| !name.is_empty());
+        let name = named.unwrap_or_else(|| claims.subject().as_str());
+        let groups = match said.get(self.settings.groups_claim.as_deref().unwrap_or("groups")) {
             Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             Some(Value::String(one)) => vec![one.clone()],
             _ => Vec::new(),
