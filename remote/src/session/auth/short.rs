@@ -88,7 +88,7 @@ impl Container {
         let point = EcdsaPublicKey::decode(reader)?;
         let number = Zeroizing::new(Vec::<u8>::decode(reader)?);
         let comment = Vec::<u8>::decode(reader)?;
-        if KeyData::Ecdsa(point.clone()) != self.public {
+        if KeyData::Ecdsa(point) != self.public {
             return Err(Error::PublicKey);
         }
         let EcdsaPublicKey::NistP256(public) = point else { return Err(Error::PublicKey) };
