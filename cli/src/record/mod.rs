@@ -1,27 +1,17 @@
 //! The record of runs: where it is, and how what the command line runs gets into it.
 
 mod find;
+mod index;
 mod play;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    io::Write as _,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{io::Write as _, path::PathBuf};
 
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
-use rectify_server::{
-    drift::known_contents,
-    store::{Cause, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl},
-};
+use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl};
 use serde::Deserialize;
 
-pub(crate) use self::{find::find, play::play};
+pub(crate) use self::{find::find, index::Index, play::play};
 use crate::{config::Config, display::text::line, exit::Expected};
-
-/// How long the end of a run may wait for a database. What was taken in until then stays.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// `[record]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -95,8 +85,8 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Store> {
 /// How a run is recorded.
 #[derive(Debug, Clone)]
 pub(crate) struct Keep {
-    /// Where.
-    pub(crate) settings: RecordSettings,
+    /// Where it is found again.
+    pub(crate) index: Index,
     /// Why it begins.
     pub(crate) cause: Cause,
     /// The account, or the schedule's name.
@@ -117,7 +107,7 @@ impl Keep {
     pub(crate) fn typed(config: &Config, inventory: String) -> Result<Self, String> {
         let author = crate::account::account();
         Ok(Keep {
-            settings: settings(config)?,
+            index: Index::new(settings(config)?),
             cause: Cause::Operator,
             author,
             schedule: None,
@@ -126,20 +116,13 @@ impl Keep {
         })
     }
 
-    /// Begins to write a run down. The index hears of it beside the run, on this runtime: no host waits for a database, and what does not work is told
-    /// when the run is taken in.
+    /// Begins to write a run down; the index hears of it beside the run.
     ///
     /// # Errors
     /// A folder that cannot be written.
     pub(crate) fn begin(&self, head: Head) -> Result<Recorder, StoreError> {
-        let recorder = Recorder::begin(&self.settings.folder, &head)?;
-        let settings = self.settings.clone();
-        tokio::spawn(tokio::time::timeout(LONGEST, async move {
-            let store = Store::open(&settings).await?;
-            let noted = store.begun(&head).await;
-            store.close().await;
-            noted
-        }));
+        let recorder = Recorder::begin(&self.index.settings().folder, &head)?;
+        self.index.begun(head);
         Ok(recorder)
     }
 
@@ -165,38 +148,6 @@ impl Keep {
             hosts: hosts.iter().map(host).collect(),
         }
     }
-}
-
-/// How long a run waits to hear which contents are known: not knowing costs but some bytes.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// The contents whose lines are known, by host. A database that does not answer is told of after the run.
-pub(crate) async fn known(settings: &RecordSettings, hosts: &[String]) -> HashMap<String, BTreeSet<String>> {
-    let ask = async {
-        let store = Store::open(settings).await.ok()?;
-        let known = known_contents(&store, hosts).await.ok();
-        store.close().await;
-        known
-    };
-    tokio::time::timeout(PATIENCE, ask).await.ok().flatten().unwrap_or_default()
-}
-
-/// Takes into the index what it lacks, and says what did not work, a line each: no run fails for it, and none waits longer than [`LONGEST`].
-pub(crate) async fn index(settings: &RecordSettings) -> Vec<String> {
-    let caught = async {
-        let store = Store::open(settings).await?;
-        let caught = store.catch_up().await;
-        store.close().await;
-        caught
-    };
-    let why = match tokio::time::timeout(LONGEST, caught).await {
-        Ok(Ok(caught)) => return troubles(&caught.trouble),
-        // There is no folder: that nothing is recorded was said.
-        Ok(Err(StoreError::File { .. })) => return Vec::new(),
-        Ok(Err(e)) => chain(&e),
-        Err(_) => format!("the database needed more than {} s", LONGEST.as_secs()),
-    };
-    vec![format!("the index lacks runs that are recorded (a later run takes them in): {why}")]
 }
 
 /// What is said of runs that could not be taken into the index.

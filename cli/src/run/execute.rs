@@ -1,7 +1,6 @@
 //! A run over compiled plans, shown as it goes.
 
 use std::{
-    collections::BTreeSet,
     io::{IsTerminal, Write as _},
     num::NonZeroUsize,
     sync::{Arc, Mutex},
@@ -27,7 +26,7 @@ use crate::{
     display::{Display, Options, Painter, Screen, text::line},
     files::Disk,
     project::Project,
-    record::{Keep, index, known},
+    record::Keep,
 };
 
 /// The terminal behind stderr, to paint on. One that cannot move its cursor is none. Where stdout `waits` for the end of the
@@ -63,13 +62,9 @@ impl Execution {
         mut compiled: Vec<Compiled>,
     ) -> anyhow::Result<(RunState, Gather)> {
         let (mut stdout, mut stderr) = (std::io::stdout().lock(), std::io::stderr());
-        let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         if let Some(keep) = &self.keep {
-            let known = runtime.block_on(known(&keep.settings, &hosts));
-            compiled.iter_mut().for_each(|c| {
-                c.plan.options.known = known.get(&c.plan.host).cloned().or_else(|| Some(BTreeSet::new()))
-            });
+            runtime.block_on(keep.index.know(&mut compiled));
         }
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
         let what = What { mode: self.mode, forks: self.forks, names: self.names, keep: self.keep.as_ref() };
@@ -81,7 +76,7 @@ impl Execution {
         let (state, written) = display.finish();
         if let Some(keep) = &self.keep {
             let mut said: Vec<String> = ended.err().iter().map(|e| chain(e)).collect();
-            said.extend(runtime.block_on(index(&keep.settings)));
+            said.extend(runtime.block_on(keep.index.end()));
             said.iter().for_each(|what| drop(writeln!(stderr, "warning: {}", line(what))));
         }
         runtime.shutdown_background();

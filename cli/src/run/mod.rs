@@ -143,7 +143,7 @@ pub(crate) fn perform(mode: Mode, args: &Run, common: &Common, asked: Asked) -> 
     let names = playbooks.iter().map(|p| p.display().to_string()).collect();
     let run = Execution { mode, forks: args.connection.forks, names, display, keep };
     let shared = Arc::new((project, reach));
-    let record = run.keep.as_ref().map(|keep| keep.settings.clone());
+    let record = run.keep.as_ref().map(|keep| keep.index.settings().clone());
     let (state, gather) = run.execute(&shared, compiled)?;
     // A part of the tasks shows a part of what a setting changes.
     let desk = desk.filter(|_| selection(&args.tasks) == Selection::default());

@@ -20,9 +20,8 @@ use rectify_core::{
 use rectify_modules::REGISTRY;
 use rectify_remote::run::NOT_BEGUN;
 use rectify_server::{
-    drift::known_contents,
     schedule::{Allowed, Fleet, Member, Ran, Ready, Saw, Say, Scope, Seen, Trouble, restrict},
-    store::{Cause, RecordSettings, Store},
+    store::Cause,
 };
 use tokio::sync::watch;
 
@@ -30,7 +29,7 @@ use super::plans::Plans;
 use crate::{
     args::Serve,
     display::text::line,
-    record::{Keep, troubles},
+    record::{Index, Keep},
     rollouts::{Standing, evidence},
     run::{Halt, Interrupts, What, run_id},
 };
@@ -39,8 +38,7 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Hosts {
     pub(super) args: Arc<Serve>,
-    pub(super) store: Store,
-    pub(super) record: RecordSettings,
+    pub(super) index: Index,
     pub(super) halt: watch::Receiver<Halt>,
     pub(super) say: Say,
 }
@@ -124,16 +122,13 @@ impl Ready for Round {
 impl Round {
     async fn run(&self, mode: Mode, mut compiled: Vec<Compiled>, standing: &Standing) -> Result<Ran, Trouble> {
         let run = unique();
-        let names: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
-        // Without it the hosts send more, and all is as well.
-        let mut known = known_contents(&self.hosts.store, &names).await.unwrap_or_default();
         for plan in compiled.iter_mut().map(|c| &mut c.plan) {
             plan.run.clone_from(&run);
-            plan.options.known = Some(known.remove(&plan.host).unwrap_or_default());
             plan.options.traces = mode == Mode::Check;
         }
+        self.hosts.index.know(&mut compiled).await;
         let keep = Keep {
-            settings: self.hosts.record.clone(),
+            index: self.hosts.index.clone(),
             cause: if self.scope.author.is_some() { Cause::Page } else { Cause::Schedule },
             author: self.scope.author.clone().unwrap_or_else(|| self.scope.schedule.clone()),
             schedule: Some(self.scope.schedule.clone()),
@@ -141,9 +136,6 @@ impl Round {
             partial: !self.plans.is_whole(),
         };
         let forks: NonZeroUsize = self.scope.forks;
-        // So that the run is seen while it goes on; without it, it is seen when it is over.
-        let head = keep.head(&run, mode, &self.plans.names, &names, &self.plans.shared.0.inventory);
-        let _ = self.hosts.store.begun(&head).await;
         let what = What { mode, forks, names: self.plans.names.clone(), keep: Some(&keep) };
         let mut state = RunState::default();
         let interrupts = Interrupts::Told(self.hosts.halt.clone());
@@ -157,8 +149,8 @@ impl Round {
         {
             self.warn(&problem);
         }
-        match self.hosts.store.catch_up().await {
-            Ok(caught) => troubles(&caught.trouble).iter().for_each(|what| self.warn(what)),
+        match self.hosts.index.catch_up().await {
+            Ok(said) => said.iter().for_each(|what| self.warn(what)),
             Err(e) => self.warn(&format!("run {run} is not in the index yet: {}", rectify_core::text::chain(&e))),
         }
         let hosts = state.hosts.iter().filter_map(|(name, host)| Some((name.clone(), saw(host)?))).collect();

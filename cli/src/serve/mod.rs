@@ -17,7 +17,7 @@ use rectify_server::{
 };
 use tokio::sync::watch;
 
-use crate::{args::Serve, config::Config, display::text::line, exit::Expected, record::troubles, run::Halt};
+use crate::{args::Serve, config::Config, display::text::line, exit::Expected, record::Index, run::Halt};
 
 /// Runs until it is told to end; with `--once`, until what is due is done, and says what came of it.
 ///
@@ -35,10 +35,10 @@ pub(crate) async fn run(
     let (halt, halted) = watch::channel(Halt::No);
     let (end, ends) = watch::channel(false);
     let pulse = Pulse::default();
+    let index = Index::opened(settings, store.clone());
     let fleet = fleet::Hosts {
         args: Arc::new(args.clone()),
-        store: store.clone(),
-        record: settings,
+        index: index.clone(),
         halt: halted,
         say: say.clone(),
     };
@@ -53,8 +53,8 @@ pub(crate) async fn run(
     };
     let server = Server::new(parts, args.once).await.map_err(|e| anyhow!(chain(&e)))?;
     let teller = beside::teller(args, &config, &store, &clock, &say)?;
-    match store.catch_up().await {
-        Ok(caught) => troubles(&caught.trouble).iter().for_each(|what| say(&format!("warning: {what}"))),
+    match index.catch_up().await {
+        Ok(said) => said.iter().for_each(|what| say(&format!("warning: {what}"))),
         Err(e) => say(&format!("warning: {}", chain(&e))),
     }
     let signals = signals::Signals {
