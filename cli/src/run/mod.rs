@@ -172,8 +172,11 @@ fn keep(config: &Config, args: &Run, desk: Option<&Desk>) -> std::io::Result<Opt
     }
 }
 
-/// What the tasks of settings say on each host, those included that this run leaves out.
-fn printed(
+/// What the tasks of settings say on each host, those included that this run leaves out. `compiled` was made by these `options`.
+///
+/// # Errors
+/// What is wrong with tasks that this run leaves out.
+pub(crate) fn printed(
     desk: &Desk,
     options: CompileOptions,
     compiled: &[Compiled],

@@ -25,7 +25,7 @@ use rectify_server::{
 };
 use tokio::sync::watch;
 
-use super::plans::Plans;
+use super::plans::{Compiles, Plans};
 use crate::{
     args::Serve,
     display::text::line,
@@ -47,7 +47,7 @@ pub(super) struct Hosts {
 struct Round {
     hosts: Hosts,
     plans: Arc<Plans>,
-    looks: Arc<(BTreeMap<String, Compiled>, Standing)>,
+    looks: Arc<Compiles>,
     scope: Scope,
 }
 
@@ -55,12 +55,7 @@ struct Round {
 impl Fleet for Hosts {
     async fn prepare(&self, scope: &Scope) -> Result<Box<dyn Ready>, Trouble> {
         let (args, wanted) = (self.args.clone(), scope.clone());
-        let read = move || {
-            let plans = Plans::read(&args, &wanted)?;
-            let looks = plans.compile(Mode::Check)?;
-            Ok((plans, looks))
-        };
-        let (plans, looks) = blocking(read).await?;
+        let (plans, looks) = blocking(move || Plans::read(&args, &wanted)).await?;
         let (plans, looks) = (Arc::new(plans), Arc::new(looks));
         Ok(Box::new(Round { hosts: self.clone(), plans, looks, scope: scope.clone() }))
     }

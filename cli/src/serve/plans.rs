@@ -15,8 +15,11 @@ use crate::{
     exit::Expected,
     project::Project,
     rollouts::{Desk, Printed, Standing},
-    run::{Passwords, Reach, chosen, run_id},
+    run::{Passwords, Reach, chosen, printed, run_id},
 };
+
+/// Plans by host, and where the hosts stand with settings.
+pub(super) type Compiles = (BTreeMap<String, Compiled>, Standing);
 
 /// What a round runs.
 pub(super) struct Plans {
@@ -32,11 +35,11 @@ pub(super) struct Plans {
 }
 
 impl Plans {
-    /// Reads everything anew.
+    /// Reads everything anew, and makes the plans of the looks.
     ///
     /// # Errors
     /// What is wrong with playbooks, inventory, settings, or the way to hosts.
-    pub(super) fn read(args: &Serve, scope: &Scope) -> Result<Self, Expected> {
+    pub(super) fn read(args: &Serve, scope: &Scope) -> Result<(Self, Compiles), Expected> {
         let config = Config::load()?;
         let playbooks: Vec<PathBuf> = config.playbooks(&scope.playbooks)?;
         let hosts = args.hosts(scope.limit.as_deref());
@@ -48,19 +51,22 @@ impl Plans {
         let names = playbooks.iter().map(|path| path.display().to_string()).collect();
         let shared = Arc::new((project, reach));
         let mut plans = Plans { shared, desk, names, connection, selection, printed: Printed::new() };
+        let looks = plans.compiled(Mode::Check)?;
         if let Some(desk) = &plans.desk {
-            // The prints are of whole plans: what tags leave out is a part of them.
-            plans.printed = desk.prints(&plans.compiled(Mode::Check, Selection::default())?);
+            plans.printed = printed(desk, plans.options(Mode::Check), &looks, &plans.shared.0)?;
         }
-        let all = plans.compile(Mode::Check)?;
-        if all.0.is_empty() {
+        if looks.is_empty() {
             return Err(Expected::usage(
                 "no host is left to run on: see `hosts` of the plays, `limit` and the inventory",
             ));
         }
         let (project, reach) = &*plans.shared;
-        let locked = reach.locked(&project.inventory, all.0.keys().map(String::as_str));
-        if locked.has_errors() { Err(project.expected(&locked)) } else { Ok(plans) }
+        let locked = reach.locked(&project.inventory, looks.iter().map(|c| c.plan.host.as_str()));
+        if locked.has_errors() {
+            return Err(project.expected(&locked));
+        }
+        let looks = plans.attended(looks)?;
+        Ok((plans, looks))
     }
 
     /// Whether a look shows all that settings would change.
@@ -68,12 +74,15 @@ impl Plans {
         self.selection == Selection::default()
     }
 
-    /// Makes the plans of a run, each with its host's stance, by host.
+    /// Makes the plans of a run, each with its host's stance.
     ///
     /// # Errors
     /// What is wrong for at least one host.
-    pub(super) fn compile(&self, mode: Mode) -> Result<(BTreeMap<String, Compiled>, Standing), Expected> {
-        let mut all = self.compiled(mode, self.selection.clone())?;
+    pub(super) fn compile(&self, mode: Mode) -> Result<Compiles, Expected> {
+        self.attended(self.compiled(mode)?)
+    }
+
+    fn attended(&self, mut all: Vec<Compiled>) -> Result<Compiles, Expected> {
         let standing = match &self.desk {
             Some(desk) => desk.attend(&self.shared.0, &self.printed, &mut all)?,
             None => Standing::default(),
@@ -81,14 +90,18 @@ impl Plans {
         Ok((all.into_iter().map(|compiled| (compiled.plan.host.clone(), compiled)).collect(), standing))
     }
 
-    fn compiled(&self, mode: Mode, selection: Selection) -> Result<Vec<Compiled>, Expected> {
+    fn compiled(&self, mode: Mode) -> Result<Vec<Compiled>, Expected> {
         let project = &self.shared.0;
         let mut found = Diagnostics::new();
-        let options = CompileOptions { selection, run: run_id(), ..chosen(mode, &self.connection, project) };
-        let compiler = Compiler::new(&project.playbook, &project.inventory, options, &mut found);
+        let compiler = Compiler::new(&project.playbook, &project.inventory, self.options(mode), &mut found);
         if found.has_errors() {
             return Err(project.expected(&found));
         }
         compiler.compile_all().map_err(|wrong| project.expected(&wrong))
+    }
+
+    fn options(&self, mode: Mode) -> CompileOptions {
+        let chosen = chosen(mode, &self.connection, &self.shared.0);
+        CompileOptions { selection: self.selection.clone(), run: run_id(), ..chosen }
     }
 }
