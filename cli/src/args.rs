@@ -195,13 +195,21 @@ pub(crate) enum Verb {
     },
 }
 
+/// Which inventory.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Hosts")]
+pub(crate) struct Sources {
+    /// Inventory: a file, a folder, an executable, or `host1,host2,`; can be given several times
+    #[arg(short, long, value_name = "SOURCE", env = "RECTIFY_INVENTORY", hide_env_values = true)]
+    pub(crate) inventory: Vec<String>,
+}
+
 /// Which hosts.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Hosts")]
 pub(crate) struct Hosts {
-    /// Inventory: a file, a folder, an executable, or `host1,host2,`; can be given several times
-    #[arg(short, long = "inventory", value_name = "SOURCE", env = "RECTIFY_INVENTORY", hide_env_values = true)]
-    pub(crate) inventory: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
     /// Only hosts that match this pattern too; `@FILE` reads patterns from a file
     #[arg(short, long, value_name = "PATTERN")]
     pub(crate) limit: Option<String>,
@@ -212,7 +220,7 @@ pub(crate) struct Hosts {
     pub(crate) vaults: Vaults,
 }
 
-impl Hosts {
+impl Sources {
     /// The words that choose the inventory, for another command: ` -i hosts.ini`; nothing where the project chooses.
     pub(crate) fn chosen(&self) -> String {
         self.inventory.iter().map(|source| format!(" -i {}", quoted(source))).collect()

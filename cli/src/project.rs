@@ -73,7 +73,7 @@ impl Project {
         let keyring = Arc::new(hosts.vaults.keyring(config)?);
         let disk = Disk::new(keyring.clone());
         let cwd = std::env::current_dir().map_err(|e| Expected::usage(format!("the current folder: {e}")))?;
-        let sources = config.inventory(&hosts.inventory)?;
+        let sources = config.inventory(&hosts.sources.inventory)?;
         let mut playbook_dirs: Vec<PathBuf> = playbooks.iter().filter_map(|p| p.parent().map(PathBuf::from)).collect();
         playbook_dirs.dedup();
         let options = Options { sources, playbook_dirs, cwd };
@@ -202,9 +202,11 @@ fn pairs(text: &str) -> Result<Map<String, Value>, Expected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Sources;
 
     fn load(limit: &str) -> Result<Project, Expected> {
-        let hosts = Hosts { inventory: vec!["web1,web2,".into()], limit: Some(limit.into()), ..Hosts::default() };
+        let sources = Sources { inventory: vec!["web1,web2,".into()] };
+        let hosts = Hosts { sources, limit: Some(limit.into()), ..Hosts::default() };
         Project::load(&Config::default(), &hosts, &[], false)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Connection, Hosts, quoted};
+use super::{Connection, Hosts, Sources, quoted};
 use crate::vault::Vaults;
 
 /// Where settings are described.
@@ -68,7 +68,7 @@ pub(crate) fn again(playbooks: &[PathBuf], described: &Described, hosts: &Hosts)
     let word = |flag: &str, path: &PathBuf| format!(" {flag} {}", quoted(&path.display().to_string()));
     let playbooks = playbooks.iter().map(|path| word("-p", path));
     let rollouts = described.rollouts.iter().map(|path| word("--rollouts", path));
-    playbooks.chain(rollouts).chain([hosts.chosen()]).collect()
+    playbooks.chain(rollouts).chain([hosts.sources.chosen()]).collect()
 }
 
 /// The same for what is done to a whole fleet, now.
@@ -78,16 +78,8 @@ pub(crate) struct Fleet {
     pub(crate) playbooks: Playbooks,
     #[command(flatten)]
     pub(crate) described: Described,
-    /// Inventory: a file, a folder, an executable, or `host1,host2,`; can be given several times
-    #[arg(
-        short,
-        long = "inventory",
-        value_name = "SOURCE",
-        env = "RECTIFY_INVENTORY",
-        hide_env_values = true,
-        help_heading = "Hosts"
-    )]
-    pub(crate) inventory: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
     #[command(flatten)]
     pub(crate) vaults: Vaults,
 }
@@ -95,7 +87,7 @@ pub(crate) struct Fleet {
 impl From<&Fleet> for Scope {
     /// All its hosts, today.
     fn from(fleet: &Fleet) -> Self {
-        let hosts = Hosts { inventory: fleet.inventory.clone(), vaults: fleet.vaults.clone(), ..Hosts::default() };
+        let hosts = Hosts { sources: fleet.sources.clone(), vaults: fleet.vaults.clone(), ..Hosts::default() };
         let rollouts = RolloutFlags { described: fleet.described.clone(), clock: Clock::default() };
         Scope { playbooks: fleet.playbooks.clone(), hosts, rollouts }
     }

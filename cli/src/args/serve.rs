@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Hosts;
+use super::{Hosts, Sources};
 use crate::vault::Vaults;
 
 /// `serve`.
@@ -16,16 +16,8 @@ pub(crate) struct Serve {
     /// Run the rounds that are due now, and end: for cron and timers
     #[arg(long)]
     pub(crate) once: bool,
-    /// Inventory: a file, a folder, an executable, or `host1,host2,`; can be given several times
-    #[arg(
-        short,
-        long = "inventory",
-        value_name = "SOURCE",
-        env = "RECTIFY_INVENTORY",
-        hide_env_values = true,
-        help_heading = "Hosts"
-    )]
-    pub(crate) inventory: Vec<String>,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
     /// File with the vault password; one that may be executed is run and prints it; can be given several times
     #[arg(long, visible_alias = "vault-pass-file", value_name = "FILE", help_heading = "Hosts")]
     pub(crate) vault_password_file: Vec<PathBuf>,
@@ -54,6 +46,6 @@ impl Serve {
             vault_id: self.vault_id.clone(),
             ask_vault_pass: false,
         };
-        Hosts { inventory: self.inventory.clone(), limit: limit.map(str::to_owned), vaults, ..Hosts::default() }
+        Hosts { sources: self.sources.clone(), limit: limit.map(str::to_owned), vaults, ..Hosts::default() }
     }
 }

@@ -132,7 +132,7 @@ pub(crate) fn perform(mode: Mode, args: &Run, common: &Common, asked: Asked) -> 
         output,
         verbose: args.verbosity.verbose,
         diff: !args.no_diff,
-        inventory: args.hosts.chosen(),
+        inventory: args.hosts.sources.chosen(),
         again: again(&args.playbooks, &args.rollouts.described, &args.hosts),
         screen,
         width: crate::width(),
@@ -166,7 +166,7 @@ fn keep(config: &Config, args: &Run, desk: Option<&Desk>) -> std::io::Result<Opt
     if desk.is_some_and(|desk| desk.assume != Assume::default()) {
         return Ok(None);
     }
-    match Keep::typed(config, args.hosts.chosen()) {
+    match Keep::typed(config, args.hosts.sources.chosen()) {
         Ok(keep) => Ok(Some(Keep { partial: selection(&args.tasks) != Selection::default(), ..keep })),
         Err(why) => writeln!(std::io::stderr(), "warning: {why}").map(|()| None),
     }

@@ -127,7 +127,7 @@ impl Round {
             cause: if self.scope.author.is_some() { Cause::Page } else { Cause::Schedule },
             author: self.scope.author.clone().unwrap_or_else(|| self.scope.schedule.clone()),
             schedule: Some(self.scope.schedule.clone()),
-            inventory: self.hosts.args.hosts(None).chosen(),
+            inventory: self.hosts.args.sources.chosen(),
             partial: !self.plans.is_whole(),
         };
         let forks: NonZeroUsize = self.scope.forks;

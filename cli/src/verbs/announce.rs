@@ -167,7 +167,7 @@ fn look(args: &Args, common: &Common, office: Office, wanted: &Wanted) -> anyhow
         diff: false,
         screen,
         width: crate::width(),
-        inventory: args.scope.hosts.chosen(),
+        inventory: args.scope.hosts.sources.chosen(),
         again: args.scope.again(),
         stdout: theme,
         stderr: crate::theme(common, false),

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         output: Output::Nothing,
         verbose: 0,
         diff: false,
-        inventory: args.hosts.chosen(),
+        inventory: args.hosts.sources.chosen(),
         again: String::new(),
         screen,
         width: crate::width(),

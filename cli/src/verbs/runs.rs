@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     args::{Common, Runs, RunsVerb, When},
     config::Config,
-    display::text::{count, line, names, passed},
+    display::text::{count, line, names, passed, time},
     exit::{self, Expected},
     record::open,
     theme::{Meaning, Theme},
@@ -99,12 +99,6 @@ fn micros(when: When) -> Result<i64, Expected> {
     when.before(&Zoned::now()).map(Timestamp::as_microsecond).map_err(Expected::usage)
 }
 
-/// A time, where this machine is: `2027-01-31 04:00:00 CET`.
-pub(super) fn time(micros: i64) -> String {
-    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
-    time.to_zoned(TimeZone::system()).strftime("%F %T %Z").to_string()
-}
-
 /// How a run ended, in words.
 fn ending(run: &RunRow) -> (Meaning, &'static str) {
     match run.exit_code.map(u8::try_from) {
@@ -173,7 +167,7 @@ fn row(run: &RunRow) -> ([String; 6], (Meaning, String)) {
         None => run.author.clone(),
     };
     let what = format!("{} {}", run.mode, run.playbooks.join(", "));
-    let cells = [line(&run.run), time(run.began), took, line(&what), line(&by), run.hosts.to_string()];
+    let cells = [line(&run.run), time(run.began, &TimeZone::system()), took, line(&what), line(&by), run.hosts.to_string()];
     let (meaning, words) = ending(run);
     (cells, run.of.as_ref().map_or_else(|| (meaning, words.to_owned()), on_host))
 }

@@ -27,7 +27,7 @@ pub(crate) fn main(args: &crate::args::Inventory, common: &crate::args::Common) 
     let keyring = Arc::new(args.hosts.vaults.keyring(&config)?);
     let disk = Disk::new(keyring.clone());
     let query = Query {
-        sources: config.inventory(&args.hosts.inventory)?,
+        sources: config.inventory(&args.hosts.sources.inventory)?,
         limit: args.hosts.limit.clone(),
         what,
         yaml: args.yaml,

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use jiff::tz::TimeZone;
 use rectify_core::text::chain;
 use rectify_server::store::{Head, RunFolder};
 
@@ -10,7 +11,7 @@ use crate::{
     config::Config,
     display::{
         Options, Output,
-        text::{count, line},
+        text::{count, line, time},
     },
     exit::{self, Expected},
     record::{find, play, settings},
@@ -71,7 +72,7 @@ fn heading(head: &Head, theme: Theme, out: &mut dyn Write) -> std::io::Result<()
         "{mode} of {} {by} on {}, {}: {}",
         count(head.hosts.len(), "host"),
         head.server,
-        super::runs::time(head.began),
+        time(head.began, &TimeZone::system()),
         head.playbooks.join(", ")
     );
     writeln!(out, "{} {}", theme.paint(Meaning::Heading, &head.run), line(&what))

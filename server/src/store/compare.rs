@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use rectify_core::event::Status;
 
 use super::export::{HostReports, Report, Reports};
-use crate::told::words;
+use crate::told::{text::kept, words};
 
 /// One host in two runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,7 +86,7 @@ fn items(host: &HostReports) -> IndexMap<(String, String), String> {
                 seen.entry((thing.thing.clone(), String::new())).or_insert((there(), None)).1 = there();
             }
             for property in &thing.properties {
-                let [saw, wants] = [property.seen(), property.wanted()].map(|side| side.map(short));
+                let [saw, wants] = [property.seen(), property.wanted()].map(|side| side.map(|value| kept(value).into_owned()));
                 let key = (thing.thing.clone(), property.property.clone());
                 seen.entry(key).or_insert((saw, None)).1 = wants;
             }
@@ -114,14 +114,6 @@ fn by_task(task: &Report) -> Option<((String, String), String)> {
     let lines: Vec<String> = task.said.lines.iter().cloned().chain(findings).collect();
     let why = if lines.is_empty() { String::new() } else { format!(": {}", lines.join("; ")) };
     Some(((format!("task {}", task.title()), String::new()), format!("{}{why}", words::status(how))))
-}
-
-/// Hashes are cut: they are there to differ.
-fn short(value: &str) -> String {
-    match value.strip_prefix("sha256:") {
-        Some(hash) if hash.len() > 12 && hash.is_ascii() => format!("sha256:{}…", &hash[..12]),
-        _ => value.to_owned(),
-    }
 }
 
 #[cfg(test)]

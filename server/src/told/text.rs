@@ -1,7 +1,9 @@
 //! Text that came from a host, made safe to be read.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
+use jiff::{Timestamp, tz::TimeZone};
+use rectify_core::event::is_hash;
 pub use rectify_core::text::is_harmful;
 
 /// Longer lines are cut: no host fills the screen.
@@ -99,9 +101,39 @@ pub fn passed(seconds: u64) -> String {
     }
 }
 
+/// A time of the record, microseconds since 1970, as it is said where somebody is: `2027-01-31 04:00:00 CET`.
+pub fn time(micros: i64, zone: &TimeZone) -> String {
+    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
+    time.to_zoned(zone.clone()).strftime("%F %T %Z").to_string()
+}
+
+/// A kept value; the hash of something longer is cut, for it is there to differ: `sha256 0123456789ab`.
+pub fn kept(value: &str) -> Cow<'_, str> {
+    match is_hash(value) {
+        true => Cow::Owned(format!("sha256 {}", &value[7..19])),
+        false => Cow::Borrowed(value),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hashes_are_cut_and_what_only_looks_like_one_is_not() {
+        let hash = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        assert_eq!(kept(&hash), "sha256 0123456789ab");
+        for other in ["0644", "sha256:short", "sha256:größe größe größe größe größe größe größe größe größe größe!"] {
+            assert_eq!(kept(other), other);
+        }
+    }
+
+    #[test]
+    fn times_are_said_where_somebody_is() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        assert_eq!(time(1_801_364_400_000_000, &zone), "2027-01-31 04:00:00 CET");
+        assert_eq!(time(i64::MAX, &TimeZone::UTC), "1970-01-01 00:00:00 UTC");
+    }
 
     #[test]
     fn escapes_and_overrides_are_shown_and_not_sent() {

@@ -1,9 +1,9 @@
 //! What differs, for people.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use rectify_core::{
     drift::Cause,
-    event::{Diff, PropertyChange, RunState, Trace, is_hash},
+    event::{Diff, PropertyChange, RunState, Trace},
 };
 use rectify_server::drift::Open;
 
@@ -16,7 +16,7 @@ use crate::{
     display::{
         Detail, changes,
         page::{Page, Span, meant, plain},
-        text::{count, names},
+        text::{count, kept, names, time},
     },
     theme::Meaning,
 };
@@ -94,13 +94,13 @@ fn one(page: &mut Page, same: &Same<'_>, all: usize, detail: Detail<'_>, zone: &
     if let Some(setting) = &item.known.setting {
         page.line(4, &[meant(Meaning::Quiet, format!("setting {setting}"))]);
     }
-    let value =
-        || Diff::Value { before: shown(item.known.seen.as_deref()), after: shown(item.known.wanted.as_deref()) };
+    let shown = |value: &Option<String>| value.as_deref().map(|value| kept(value).into_owned());
+    let value = || Diff::Value { before: shown(&item.known.seen), after: shown(&item.known.wanted) };
     let name = if item.key.property.is_empty() { "" } else { item.key.property.as_str() };
     let diff = item.known.difference.clone().unwrap_or_else(value);
     changes(page, 4, &[PropertyChange { property: name.to_owned(), diff }], detail);
     if item.known.cause == Cause::Both {
-        let left = item.known.left.as_ref().map(|left| shown(left.as_deref()).unwrap_or_else(|| "(absent)".into()));
+        let left = item.known.left.as_ref().map(|left| shown(left).unwrap_or_else(|| "(absent)".into()));
         left.into_iter().for_each(|left| page.line(4, &[plain(format!("the last run left: {left}"))]));
     }
     let most = if detail.verbose >= 3 { usize::MAX } else { EACH };
@@ -153,7 +153,7 @@ fn told(trace: &Trace, zone: &TimeZone) -> Vec<Span<'static>> {
 }
 
 /// What it comes to.
-fn recap(page: &mut Page, found: &Found, state: &RunState) {
+pub(super) fn recap(page: &mut Page, found: &Found, state: &RunState) {
     page.gap();
     let mut words = Vec::new();
     for (cause, head, _, meaning) in SECTIONS {
@@ -172,6 +172,10 @@ fn recap(page: &mut Page, found: &Found, state: &RunState) {
     if looked < state.hosts.len() {
         let lost = state.hosts.len() - looked;
         spans.extend([plain(", "), meant(Meaning::Failed, format!("{} not", count(lost, "host")))]);
+    }
+    let held = state.hosts.values().filter(|host| host.held.is_some()).count();
+    if held > 0 {
+        spans.extend([plain(", "), meant(Meaning::Unsure, format!("{held} held"))]);
     }
     if words.is_empty() {
         let unknown = state.hosts.values().any(|host| host.failures() > 0) || looked < state.hosts.len();
@@ -192,16 +196,4 @@ fn whereabouts(hosts: &[&str], all: usize) -> Vec<Span<'static>> {
         1 => vec![plain("  on "), meant(Meaning::Host, names(hosts, 1))],
         n => vec![plain(format!("  on {n} of {}: ", count(all, "host"))), meant(Meaning::Host, names(hosts, 5))],
     }
-}
-
-/// A value as it is kept; a hash is cut.
-fn shown(value: Option<&str>) -> Option<String> {
-    let value = value?;
-    Some(if is_hash(value) { format!("sha256 {}", &value[7..19]) } else { value.to_owned() })
-}
-
-/// A time, where this machine is: `2027-01-31 04:00:00 CET`.
-fn time(micros: i64, zone: &TimeZone) -> String {
-    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
-    time.to_zoned(zone.clone()).strftime("%F %T %Z").to_string()
 }

@@ -41,7 +41,7 @@ pub(super) fn run(write: bool, scope: &Scope, common: &Common) -> anyhow::Result
         writeln!(out, "{lines}")?;
     }
     if write && !all.is_empty() {
-        let beside = beside(&scope.hosts.inventory)?;
+        let beside = beside(&scope.hosts.sources.inventory)?;
         let mut whole = true;
         for (lines, host) in by_lines.iter().flat_map(|(lines, hosts)| hosts.iter().map(move |host| (lines, host))) {
             match put(&beside, host, lines) {
