@@ -1,7 +1,10 @@
 //! What the operator should know and what stops nothing: said once, however many hosts say it.
 
 use indexmap::IndexMap;
-use rectify_core::event::{Event, HostEvent, RunEvent, RunState};
+use rectify_core::{
+    event::{Event, HostEvent, RunEvent, RunState},
+    plan::Mode,
+};
 
 use super::{
     page::{Page, meant, plain},
@@ -33,7 +36,11 @@ impl Notices {
                 self.put(Lead::Note, Some(host), format!("{place}{message}"));
             }
             RunEvent::Host { host, what: HostEvent::Held { hold } } => {
-                self.put(Lead::Warning, Some(host), format!("{hold}: nothing was changed there"));
+                let so = match state.run {
+                    Some((_, Mode::Check)) => "an apply changes nothing there",
+                    _ => "nothing was changed there",
+                };
+                self.put(Lead::Warning, Some(host), format!("{hold}: {so}"));
             }
             RunEvent::Host { host, what: HostEvent::Found { finding } } => {
                 self.put(Lead::Finding, Some(host), format!("{}: {}", finding.subject, finding.message));

@@ -439,6 +439,25 @@ fn a_host_that_is_held_says_by_whom_and_that_nothing_was_changed() {
 }
 
 #[test]
+fn a_check_says_who_holds_a_host_and_how_the_host_is_all_the_same() {
+    let hold = rectify_core::hold::Hold {
+        by: "root".into(),
+        until: jiff::Timestamp::from_second(1_800_000_000).unwrap(),
+        reason: "the database moves".into(),
+    };
+    let held = || HostEvent::Held { hold: hold.clone() };
+    let would = change(Outcome::WouldChange, "/etc/a", vec![("mode", value(Some("0644"), Some("0600")))]);
+    let story = Story::new(Mode::Check, &["a", "b"], &["Place the site"]).connected("a");
+    let story = story.on("a", held()).task("a", 0, would).put(RunEvent::HostFinished { host: "a".into() });
+    let story = story.connected("b").on("b", held()).task("b", 0, unchanged());
+    let (out, err) = story.put(RunEvent::HostFinished { host: "b".into() }).told(options());
+    insta::assert_snapshot!(format!("{out}\n--- stderr\n{err}"));
+    let story = Story::new(Mode::Check, &["b"], &["Place the site"]).connected("b").on("b", held());
+    let (out, _) = story.task("b", 0, unchanged()).put(RunEvent::HostFinished { host: "b".into() }).told(options());
+    assert!(out.contains("everything is as declared, held. This was a check"), "{out}");
+}
+
+#[test]
 fn what_would_have_been_blocked_is_told_of_a_task_that_changes_nothing() {
     let blocked = rectify_core::module::Blocked {
         over: 30,

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Drift, common: &Common) -> anyhow::Result<u8> {
     })?;
     let mut out = std::io::stdout().lock();
     if args.json {
-        json::write(&found, &run, &mut out)?;
+        json::write(&found, &run, &state, &mut out)?;
         return Ok(code);
     }
     let mut page = Page::new(crate::width(), crate::theme(common, true));

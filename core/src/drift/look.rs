@@ -61,7 +61,7 @@ pub struct Look {
     pub failed: u64,
     /// Whether it could not be reached, or was lost.
     pub unreachable: bool,
-    /// Whether its own operators hold it. Only an apply says so.
+    /// Whether its own operators hold it.
     pub held: bool,
     /// Whether the run was an apply.
     pub apply: bool,

@@ -63,8 +63,8 @@ impl FromStr for State {
     }
 }
 
-/// How a host is after a look, from the causes of all that is known of it. That it is held shows where nothing else does: a check does not say
-/// so, and what is open is open all the same.
+/// How a host is after a look, from the causes of all that is known of it. That it is held shows where nothing else does: what is open is open
+/// all the same.
 pub fn state(look: &Look, causes: impl IntoIterator<Item = Cause>) -> State {
     if look.unreachable {
         return State::Unreachable;

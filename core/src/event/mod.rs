@@ -166,7 +166,7 @@ pub enum HostEvent {
         /// The task that failed, or the transaction's own if the validation did.
         because: TaskId,
     },
-    /// The host's operators hold it: nothing is changed, and what follows is what a check would see. Before any task, and only in an apply.
+    /// The host's operators hold it: nothing is changed, and what follows is what a check sees, also in an apply. Before any task.
     Held {
         /// Who, until when and why.
         hold: Hold,

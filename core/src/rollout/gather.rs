@@ -38,7 +38,7 @@ struct Host {
     skipping: BTreeSet<TaskId>,
     skips: Vec<Finding>,
     skips_seen: bool,
-    /// Whether its operators held it: nothing was enforced there, whatever the run was for.
+    /// Whether its operators held it in an apply: nothing was enforced there. A check says where it would be.
     held: bool,
     /// Whether the host was lost on the way: what it had not come to was not looked at.
     lost: bool,
@@ -61,6 +61,7 @@ impl Gather {
             RunEvent::Unreachable { host, .. } => self.hosts.entry(host.clone()).or_default().lost = true,
             RunEvent::Host { host, what } => {
                 if let Some(entry) = self.hosts.get_mut(host) {
+                    entry.held |= self.apply && matches!(what, HostEvent::Held { .. });
                     entry.take(what);
                 }
             }
@@ -145,8 +146,7 @@ impl Host {
                     self.looks.entry(rollout.setting.clone()).or_default().failed = true;
                 }
             }
-            HostEvent::Held { .. } => self.held = true,
-            HostEvent::Found { .. } | HostEvent::Notice { .. } => {}
+            HostEvent::Held { .. } | HostEvent::Found { .. } | HostEvent::Notice { .. } => {}
         }
     }
 

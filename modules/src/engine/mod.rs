@@ -117,7 +117,7 @@ pub fn perform(
     if let Some(finding) = finding {
         emit(HostEvent::Found { finding }.masked(&secrets.masker()));
     }
-    if let (Mode::Apply, Some(hold)) = (plan.mode, hold) {
+    if let Some(hold) = hold {
         emit(HostEvent::Held { hold }.masked(&secrets.masker()));
         // From here on it is a check in every respect.
         plan.mode = Mode::Check;

@@ -83,8 +83,8 @@ fn a_hold_makes_an_apply_a_check_and_says_why() {
     );
     assert_eq!((findings, outcomes), (vec![], vec![Outcome::WouldChange, Outcome::Unchanged]), "the tasks see a check");
     assert_eq!(host.snapshot().unwrap(), before);
-    let (held, findings, outcomes) = done(&host, "check");
-    assert_eq!((held, findings, outcomes[0].clone()), (None, vec![], Outcome::WouldChange), "a check is as ever");
+    let (said, findings, outcomes) = done(&host, "check");
+    assert_eq!((said, findings, outcomes[0].clone()), (held, vec![], Outcome::WouldChange), "a check says so too");
 }
 
 #[test]

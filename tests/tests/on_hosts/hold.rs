@@ -55,13 +55,21 @@ fn a_hold_stops_corrections_and_not_looks_until_it_is_over() {
     let held = apply();
     assert_eq!((held.code, there(host)), (Some(2), vec![]), "{}", held.stderr);
     assert_eq!(outcomes(&held), outcomes(&free), "it shows what a check shows");
-    let event = held.events.iter().find(|e| e["on_host"] == "held").unwrap();
-    assert_eq!((&event["hold"]["by"], &event["hold"]["reason"]), (&"root".into(), &"the database moves".into()));
-    assert_eq!((outcomes(&check()), check().code), (outcomes(&free), free.code), "a check is as ever");
+    let looked = check();
+    for ran in [&held, &looked] {
+        let event = ran.events.iter().find(|e| e["on_host"] == "held").unwrap();
+        assert_eq!((&event["hold"]["by"], &event["hold"]["reason"]), (&"root".into(), &"the database moves".into()));
+    }
+    assert_eq!((outcomes(&looked), looked.code), (outcomes(&free), free.code), "a check sees what it always sees");
     let shown = output(&lease, "apply", &[&playbook]).unwrap();
     let said = format!("{}{}", shown.stdout, shown.stderr);
     assert!(said.contains("held by root until ") && said.contains(": the database moves"), "{said}");
     assert!(said.contains("held: nothing was changed") && said.contains("would change"), "{said}");
+    for verb in ["check", "drift"] {
+        let shown = output(&lease, verb, &[&playbook]).unwrap();
+        let said = format!("{}{}", shown.stdout, shown.stderr);
+        assert!(said.contains("the database moves: an apply changes nothing there") && said.contains("held"), "{said}");
+    }
 
     // Whoever may write it could hold a host as root.
     host.sh("chmod o+w /etc/rectify/hold").unwrap();

@@ -33,20 +33,20 @@ pub(super) fn recap(page: &mut Page, state: &RunState, most: usize, took: i64) {
 
 /// In how many ways hosts ended.
 fn ways(state: &RunState) -> usize {
-    let ends: std::collections::HashSet<String> = state.hosts.values().map(words_of).collect();
+    let ends: std::collections::HashSet<String> = state.hosts.values().map(|host| words_of(state, host)).collect();
     ends.len()
 }
 
 /// How a host ended, as it reads.
-fn words_of(host: &HostState) -> String {
-    spans(host).iter().map(|(_, text)| text.as_ref()).collect()
+fn words_of(state: &RunState, host: &HostState) -> String {
+    spans(state, host).iter().map(|(_, text)| text.as_ref()).collect()
 }
 
 /// A line per host, without columns.
 fn each(page: &mut Page, state: &RunState) {
     for (name, host) in &state.hosts {
         let mut line = vec![meant(Meaning::Host, name.as_str()), plain(": ")];
-        line.extend(spans(host));
+        line.extend(spans(state, host));
         page.line(2, &line);
     }
 }
@@ -71,7 +71,7 @@ fn table(state: &RunState) -> Vec<Vec<Span<'_>>> {
                 spans.push(meant(meaning, format!("{n:>digits$} {word}")));
             }
         }
-        spans.extend(ended(host).map(|(meaning, text)| (meaning, format!("  {text}").into())));
+        spans.extend(ended(state, host).map(|(meaning, text)| (meaning, format!("  {text}").into())));
         spans
     };
     state.hosts.iter().map(row).collect()
@@ -81,7 +81,7 @@ fn table(state: &RunState) -> Vec<Vec<Span<'_>>> {
 fn alike(page: &mut Page, state: &RunState, most: usize) {
     let mut alike: IndexMap<String, (Vec<&str>, &HostState)> = IndexMap::new();
     for (name, host) in &state.hosts {
-        alike.entry(words_of(host)).or_insert_with(|| (Vec::new(), host)).0.push(name);
+        alike.entry(words_of(state, host)).or_insert_with(|| (Vec::new(), host)).0.push(name);
     }
     let mut all: Vec<_> = alike.into_values().collect();
     all.sort_by_key(|(hosts, host)| {
@@ -89,7 +89,7 @@ fn alike(page: &mut Page, state: &RunState, most: usize) {
     });
     for (hosts, host) in all {
         let mut line = vec![plain(format!("{}: ", count(hosts.len(), "host")))];
-        line.extend(spans(host));
+        line.extend(spans(state, host));
         line.push(plain("  "));
         line.push(meant(Meaning::Host, names(&hosts, most)));
         page.line(2, &line);
@@ -97,9 +97,9 @@ fn alike(page: &mut Page, state: &RunState, most: usize) {
 }
 
 /// A host's counts and end.
-fn spans(host: &HostState) -> Vec<Span<'_>> {
+fn spans<'a>(state: &RunState, host: &'a HostState) -> Vec<Span<'a>> {
     let counted = words::counts(host).into_iter().filter(|(n, ..)| *n > 0);
-    let all = counted.map(|(n, word, meaning)| meant(meaning, format!("{n} {word}"))).chain(ended(host));
+    let all = counted.map(|(n, word, meaning)| meant(meaning, format!("{n} {word}"))).chain(ended(state, host));
     let mut spans = Vec::new();
     for span in all {
         if !spans.is_empty() {
@@ -111,13 +111,14 @@ fn spans(host: &HostState) -> Vec<Span<'_>> {
 }
 
 /// How a host ended, where that is not plain from its counts.
-fn ended(host: &HostState) -> Option<Span<'static>> {
+fn ended(state: &RunState, host: &HostState) -> Option<Span<'static>> {
     match host.phase {
         _ if words::not_begun(&host.phase) => Some(meant(Meaning::Skipped, "not begun")),
         HostPhase::Unreachable(_) if host.tasks.is_empty() => Some(meant(Meaning::Failed, "unreachable")),
         HostPhase::Unreachable(_) => Some(meant(Meaning::Failed, "lost")),
         HostPhase::Waiting | HostPhase::Connecting => Some(meant(Meaning::Skipped, "not begun")),
         HostPhase::Running => Some(meant(Meaning::Failed, "not finished")),
+        HostPhase::Finished if host.held.is_some() && checks(state) => Some(meant(Meaning::Unsure, "held")),
         HostPhase::Finished if host.held.is_some() => Some(meant(Meaning::Unsure, "held: nothing was changed")),
         HostPhase::Finished if host.reports.is_empty() => Some(meant(Meaning::Skipped, "nothing to do")),
         HostPhase::Finished => None,
@@ -129,15 +130,17 @@ fn summary(page: &mut Page, state: &RunState, took: i64) {
     let all = state.hosts.len();
     let hosts = |test: &dyn Fn(&HostState) -> bool| state.hosts.values().filter(|h| test(h)).count();
     let has = |status: Status| hosts(&|h| h.counts.get(status) > 0);
+    let part = |n: usize, word: &str, meaning| {
+        meant(meaning, if all == 1 { word.to_owned() } else { format!("{n} {word}") })
+    };
     let mut spans = vec![plain(format!("{} in {}: ", count(all, "host"), seconds(took)))];
-    let mut any = false;
+    let mut parts = Vec::new();
     for (n, word, meaning) in [
         (has(Status::Changed), "changed", Meaning::Changed),
         (has(Status::WouldChange), "would change", Meaning::Changed),
         (has(Status::MayChange), "may change", Meaning::Unsure),
         (hosts(&words::changes_later), "would change once settings are enforced", Meaning::Unsure),
         (hosts(&HostState::has_findings), "with findings", Meaning::Finding),
-        (hosts(&|h| h.held.is_some()), "held", Meaning::Unsure),
         (hosts(&|h| h.failures() > 0), "failed", Meaning::Failed),
         (hosts(&|h| words::unreachable(&h.phase)), "unreachable", Meaning::Failed),
         (hosts(&|h| words::not_begun(&h.phase)), "not begun", Meaning::Skipped),
@@ -145,26 +148,35 @@ fn summary(page: &mut Page, state: &RunState, took: i64) {
         (hosts(&|h| !h.is_over()), "not finished", Meaning::Failed),
     ] {
         if n > 0 {
-            if any {
-                spans.push(plain(", "));
-            }
-            any = true;
-            spans.push(meant(meaning, if all == 1 { word.to_owned() } else { format!("{n} {word}") }));
+            parts.push(part(n, word, meaning));
         }
     }
-    if !any && !state.interrupted {
-        spans.push(meant(Meaning::Ok, "everything is as declared"));
-    } else if !any {
-        spans.push(plain("nothing happened"));
+    if parts.is_empty() && !state.interrupted {
+        parts.push(meant(Meaning::Ok, "everything is as declared"));
+    } else if parts.is_empty() {
+        parts.push(plain("nothing happened"));
+    }
+    // Says nothing of how the hosts are.
+    match hosts(&|h| h.held.is_some()) {
+        0 => {}
+        n => parts.push(part(n, "held", Meaning::Unsure)),
+    }
+    for (at, part) in parts.into_iter().enumerate() {
+        spans.extend((at > 0).then(|| plain(", ")));
+        spans.push(part);
     }
     spans.push(plain("."));
-    if matches!(state.run, Some((_, Mode::Check))) {
+    if checks(state) {
         spans.push(plain(" This was a check: nothing was changed."));
     }
     if state.interrupted {
         spans.push(meant(Meaning::Failed, " The run was interrupted."));
     }
     page.line(0, &spans);
+}
+
+fn checks(state: &RunState) -> bool {
+    matches!(state.run, Some((_, Mode::Check)))
 }
 
 /// `0.4 s`, `12 s`, `2:05`.

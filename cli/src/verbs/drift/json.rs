@@ -2,21 +2,24 @@
 
 use std::io::{self, Write};
 
+use rectify_core::event::RunState;
 use rectify_server::drift::{Fixed, Open};
 use serde_json::{Value, json};
 
 use super::Found;
 
-/// Writes one document: the run, and every difference of every host with its cause. Times are microseconds since 1970, UTC.
+/// Writes one document: the run, every difference of every host with its cause, and who holds hosts. Times are microseconds since 1970, UTC.
 ///
 /// # Errors
 /// An output that cannot be written.
-pub(super) fn write(found: &Found, run: &str, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(found: &Found, run: &str, state: &RunState, out: &mut dyn Write) -> io::Result<()> {
+    let held = state.hosts.iter().filter_map(|(host, of)| Some(json!({ "host": host, "hold": of.held.as_ref()? })));
     let all = json!({
         "run": run,
         "hosts": found.hosts,
         "open": found.open.iter().map(open).collect::<Vec<_>>(),
         "fixed": found.fixed.iter().map(fixed).collect::<Vec<_>>(),
+        "held": held.collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut *out, &all)?;
     writeln!(out)

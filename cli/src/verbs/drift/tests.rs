@@ -4,7 +4,9 @@ use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use rectify_core::{
     drift::{Cause, Key, Known},
-    event::{Diff, Trace},
+    event::{Diff, Event, HostEvent, RunEvent, RunState, Trace},
+    hold::Hold,
+    plan::Mode,
 };
 use rectify_server::drift::{Fixed, Open};
 
@@ -124,7 +126,7 @@ fn what_a_host_says_cannot_write_on_the_screen() {
 #[test]
 fn programs_get_everything() {
     let mut out = Vec::new();
-    json::write(&found(), "run-1", &mut out).unwrap();
+    json::write(&found(), "run-1", &held(), &mut out).unwrap();
     let all: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!((all["open"].as_array().unwrap().len(), &all["open"][0]["cause"]), (8, &"drift".into()));
     assert_eq!(all["open"][0]["left"]["value"], "0644");
@@ -134,4 +136,40 @@ fn programs_get_everything() {
         (&"present".into(), &serde_json::Value::Null)
     );
     assert_eq!(all["fixed"][0]["was"], "drift");
+    assert_eq!((all["held"].as_array().unwrap().len(), &all["held"][0]["host"]), (1, &"web1".into()));
+    assert_eq!(all["held"][0]["hold"]["reason"], "the database moves");
+}
+
+/// Two hosts that were looked at; one of them is held.
+fn held() -> RunState {
+    let host = |name: &str| name.to_owned();
+    let hold =
+        Hold { by: "root".into(), until: "2027-01-15T08:00:00Z".parse().unwrap(), reason: "the database moves".into() };
+    let mut events = vec![RunEvent::Started {
+        run: "run-1".into(),
+        mode: Mode::Check,
+        playbooks: vec![],
+        hosts: vec![host("web1"), host("web2")],
+        version: "0".into(),
+    }];
+    for name in ["web1", "web2"] {
+        events.push(RunEvent::Connecting { host: host(name) });
+        events.push(RunEvent::Connected { host: host(name), tasks: vec![] });
+        if name == "web1" {
+            events.push(RunEvent::Host { host: host(name), what: HostEvent::Held { hold: hold.clone() } });
+        }
+        events.push(RunEvent::HostFinished { host: host(name) });
+    }
+    let mut state = RunState::default();
+    for (seq, what) in (0..).zip(events) {
+        state.apply(&Event { seq, at: 0, what }).unwrap();
+    }
+    state
+}
+
+#[test]
+fn the_last_line_counts_hosts_that_are_held() {
+    let mut page = Page::new(Some(100), Theme::new(false));
+    screen::recap(&mut page, &Found { hosts: 2, ..Found::default() }, &held());
+    assert_eq!(page.into_text().trim(), "2 hosts looked at, 1 held; nothing has moved");
 }

@@ -90,8 +90,10 @@ fn on_a_host_that_is_held_nothing_was_enforced() {
     let hold = crate::hold::Hold { by: "root".into(), until: time("2027-01-11"), reason: "x".into() };
     let would = || finished(0, TaskReport::of(Outcome::WouldChange));
     let free = look(&gathered(RunMode::Apply, tasks(), vec![would()]));
-    let held = look(&gathered(RunMode::Apply, tasks(), vec![HostEvent::Held { hold }, would()]));
-    assert!(free.enforced && !held.enforced && held.change.is_some());
+    let held = |mode| look(&gathered(mode, tasks(), vec![HostEvent::Held { hold: hold.clone() }, would()]));
+    assert!(free.enforced && !held(RunMode::Apply).enforced && held(RunMode::Apply).change.is_some());
+    let looked = look(&gathered(RunMode::Check, tasks(), vec![would()]));
+    assert_eq!(held(RunMode::Check), looked, "a check sees what it would see without the hold");
 }
 
 #[test]
