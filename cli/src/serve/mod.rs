@@ -36,12 +36,7 @@ pub(crate) async fn run(
     let (end, ends) = watch::channel(false);
     let pulse = Pulse::default();
     let index = Index::opened(settings, store.clone());
-    let fleet = fleet::Hosts {
-        args: Arc::new(args.clone()),
-        index: index.clone(),
-        halt: halted,
-        say: say.clone(),
-    };
+    let fleet = fleet::Hosts { args: Arc::new(args.clone()), index: index.clone(), halt: halted, say: say.clone() };
     let parts = Parts {
         store: store.clone(),
         fleet: Arc::new(fleet),

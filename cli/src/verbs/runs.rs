@@ -167,7 +167,8 @@ fn row(run: &RunRow) -> ([String; 6], (Meaning, String)) {
         None => run.author.clone(),
     };
     let what = format!("{} {}", run.mode, run.playbooks.join(", "));
-    let cells = [line(&run.run), time(run.began, &TimeZone::system()), took, line(&what), line(&by), run.hosts.to_string()];
+    let cells =
+        [line(&run.run), time(run.began, &TimeZone::system()), took, line(&what), line(&by), run.hosts.to_string()];
     let (meaning, words) = ending(run);
     (cells, run.of.as_ref().map_or_else(|| (meaning, words.to_owned()), on_host))
 }

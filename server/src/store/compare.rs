@@ -86,7 +86,8 @@ fn items(host: &HostReports) -> IndexMap<(String, String), String> {
                 seen.entry((thing.thing.clone(), String::new())).or_insert((there(), None)).1 = there();
             }
             for property in &thing.properties {
-                let [saw, wants] = [property.seen(), property.wanted()].map(|side| side.map(|value| kept(value).into_owned()));
+                let [saw, wants] =
+                    [property.seen(), property.wanted()].map(|side| side.map(|value| kept(value).into_owned()));
                 let key = (thing.thing.clone(), property.property.clone());
                 seen.entry(key).or_insert((saw, None)).1 = wants;
             }

@@ -123,7 +123,8 @@ mod tests {
     fn hashes_are_cut_and_what_only_looks_like_one_is_not() {
         let hash = format!("sha256:{}", "0123456789abcdef".repeat(4));
         assert_eq!(kept(&hash), "sha256 0123456789ab");
-        for other in ["0644", "sha256:short", "sha256:größe größe größe größe größe größe größe größe größe größe!"] {
+        for other in ["0644", "sha256:short", "sha256:größe größe größe größe größe größe größe größe größe größe!"]
+        {
             assert_eq!(kept(other), other);
         }
     }

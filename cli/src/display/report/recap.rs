@@ -130,9 +130,8 @@ fn summary(page: &mut Page, state: &RunState, took: i64) {
     let all = state.hosts.len();
     let hosts = |test: &dyn Fn(&HostState) -> bool| state.hosts.values().filter(|h| test(h)).count();
     let has = |status: Status| hosts(&|h| h.counts.get(status) > 0);
-    let part = |n: usize, word: &str, meaning| {
-        meant(meaning, if all == 1 { word.to_owned() } else { format!("{n} {word}") })
-    };
+    let part =
+        |n: usize, word: &str, meaning| meant(meaning, if all == 1 { word.to_owned() } else { format!("{n} {word}") });
     let mut spans = vec![plain(format!("{} in {}: ", count(all, "host"), seconds(took)))];
     let mut parts = Vec::new();
     for (n, word, meaning) in [
