@@ -99,8 +99,9 @@ CREATE INDEX actions_at ON actions (at);
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,                -- the SHA-256 of the token that the browser has
     author TEXT NOT NULL,
-    role TEXT NOT NULL,                 -- reader, operator
+    role TEXT NOT NULL,                 -- reader, operator; begun: a login at a provider that is not over
     began BIGINT NOT NULL,
     used BIGINT NOT NULL,
-    csrf TEXT NOT NULL
+    proof TEXT NOT NULL                 -- what has to be so still: the SHA-256 of the account's hash, or the provider; of a login that is
+                                        -- begun there, what it has to come back with
 );

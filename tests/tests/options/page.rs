@@ -186,6 +186,31 @@ fn an_operator_looks_corrects_holds_and_objects_and_all_of_it_is_written_down() 
 }
 
 #[test]
+fn a_session_lasts_as_long_as_the_account_and_its_password() {
+    let folder = folder("users = \"accounts\"\n");
+    let (old, new) = (hash(&folder, "old"), hash(&folder, "new"));
+    accounts(&folder, &[("eva:operator", &old), ("tom:reader", &old)]);
+    let server = Server::new(&folder, &FLEET);
+    let (mut eva, mut tom) = (logged_in(&server, "eva", "old"), logged_in(&server, "tom", "old"));
+    assert_eq!(status([eva.get("/"), tom.get("/")]), [200, 200]);
+    accounts(&folder, &[("eva:operator", &new), ("tom:reader", &old)]);
+    assert_eq!(status([eva.get("/"), tom.get("/")]), [303, 200]);
+    assert_eq!(status([eva.log_in("eva", "old"), eva.log_in("eva", "new"), eva.get("/")]), [401, 303, 200]);
+    let cookies = [eva.cookie, tom.cookie];
+    server.end();
+    // Sessions outlive the server; that of an account that was taken out meanwhile does not.
+    accounts(&folder, &[("eva:operator", &new)]);
+    let server = Server::new(&folder, &FLEET);
+    let again = cookies.map(|cookie| {
+        let mut browser = Browser::new(&server);
+        browser.cookie = cookie;
+        browser.get("/")
+    });
+    assert_eq!(status(again), [200, 303]);
+    server.end();
+}
+
+#[test]
 fn a_proxy_says_who_somebody_is_by_the_headers_that_are_named() {
     let proxy = "[serve.proxy]\nfrom = [\"127.0.0.1\"]\nuser_header = \"x-user\"\ngroups_header = \"x-groups\"\n\
                  operators = [\"ops\"]\nreaders = [\"staff\"]\n";

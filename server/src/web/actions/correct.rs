@@ -10,6 +10,7 @@ use axum::{
     http::StatusCode,
     response::{Html, IntoResponse as _, Response},
 };
+use rectify_core::digest::hex;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -66,7 +67,7 @@ fn digest(host: &str, items: &[ItemRow]) -> String {
         .map(|i| (&i.thing, &i.property, &i.cause, &i.seen, &i.wanted, &i.remembered, &i.difference))
         .collect();
     let text = serde_json::to_string(&(host, all)).expect("invariant: it is made of texts");
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text))
 }
 
 async fn shown(

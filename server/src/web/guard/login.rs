@@ -12,11 +12,11 @@ use serde::Deserialize;
 use super::{
     form::AnyForm,
     next::local,
-    session,
+    session::{self, Session},
     token::{self, Token, same},
     visitor::Visitor,
 };
-use crate::web::{Page, PageError, actions, answer, settings::Role};
+use crate::web::{Page, PageError, actions, answer};
 
 #[derive(Template)]
 #[template(path = "page/login.html")]
@@ -97,9 +97,10 @@ pub(in crate::web) async fn log_in(
         return Ok(answer);
     }
     match users.verify(&name, sent.password).await? {
-        Some(role) => {
+        Some(user) => {
             page.limits().succeeded(visitor.address, &name);
-            begin(&page, &visitor, &name, role, &sent.next, "with a password").await
+            let session = Session { author: name, role: user.role, proof: user.proof() };
+            begin(&page, &visitor, session, &sent.next, "with a password").await
         }
         None => {
             actions::logged(&page, &visitor, &name, "login", "wrong name or password", "refused").await?;
@@ -114,16 +115,15 @@ pub(in crate::web) async fn log_in(
 pub(super) async fn begin(
     page: &Page,
     visitor: &Visitor,
-    name: &str,
-    role: Role,
+    session: Session,
     next: &str,
     how: &str,
 ) -> Result<Response, PageError> {
-    actions::logged(page, visitor, name, "login", how, "done").await?;
+    actions::logged(page, visitor, &session.author, "login", how, "done").await?;
     if let Some(old) = &visitor.token {
         session::end(page.db(), old).await?;
     }
-    let token = session::begin(page.db(), name, role, page.now()).await?;
+    let token = session::begin(page.db(), session, page.now()).await?;
     let mut answer = answer::see(local(next));
     answer.headers_mut().insert(header::SET_COOKIE, token::cookie(page.site(), Some(&token)));
     Ok(answer)

@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 use super::{
     login::{Next, begin},
     next::local,
-    session,
+    session::{self, Session},
     token::{self, same},
     visitor::{FROM_PROVIDER, Visitor},
 };
@@ -252,5 +252,6 @@ pub(in crate::web) async fn oidc_back(
         let why = format!("{name} is in no group that may read this page");
         return Err(PageError::refused(StatusCode::FORBIDDEN, why));
     };
-    begin(&page, &visitor, &name, role, &next, &provider.settings.issuer).await
+    let issuer = &provider.settings.issuer;
+    begin(&page, &visitor, Session { author: name, role, proof: issuer.clone() }, &next, issuer).await
 }

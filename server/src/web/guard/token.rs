@@ -1,6 +1,7 @@
 //! Random words that only one browser knows, and the cookie that they are in.
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use rectify_core::digest::hex;
 use sha2::{Digest as _, Sha256};
 
 use crate::web::settings::Site;
@@ -43,14 +44,6 @@ impl Token {
 /// Whether two words are the same; how long it takes does not tell where they differ.
 pub(in crate::web) fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 /// The cookie's name. With TLS alone browsers keep the promise of the prefix: no other machine and no path has set it

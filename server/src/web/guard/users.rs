@@ -9,6 +9,8 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
+use rectify_core::digest::hex;
+use sha2::{Digest as _, Sha256};
 
 use crate::web::{PageError, settings::Role};
 
@@ -43,6 +45,13 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     Ok(hash.map_err(|e| format!("the password cannot be hashed: {e}"))?.to_string())
 }
 
+impl User {
+    /// What changes with the password, and gives neither it nor its hash away.
+    pub(super) fn proof(&self) -> String {
+        hex(&Sha256::digest(&self.hash))
+    }
+}
+
 impl Users {
     pub(in crate::web) fn new(path: &Path) -> Self {
         Users { path: path.to_owned() }
@@ -72,8 +81,8 @@ impl Users {
         Ok(text)
     }
 
-    /// The role of an account, if this is its password. It takes as long for an account that does not exist.
-    pub(super) async fn verify(&self, name: &str, password: String) -> Result<Option<Role>, PageError> {
+    /// The account, if this is its password. It takes as long for an account that does not exist.
+    pub(super) async fn verify(&self, name: &str, password: String) -> Result<Option<User>, PageError> {
         let user = self.find(name)?;
         let done = tokio::task::spawn_blocking(move || {
             if password.len() > LONGEST {
@@ -81,7 +90,7 @@ impl Users {
             }
             let hash = user.as_ref().map_or(NOBODY, |user| user.hash.as_str());
             let right = Argon2::default().verify_password(password.as_bytes(), hash).is_ok();
-            user.filter(|_| right).map(|user| user.role)
+            user.filter(|_| right)
         });
         done.await.map_err(|_| PageError::Failed("the password could not be looked at".into()))
     }
@@ -130,8 +139,9 @@ mod tests {
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let (_folder, users) = file(&format!("# people\neva:operator:{hash}\n\ntom:reader:{hash}\n"));
         users.check().unwrap();
-        assert_eq!(users.verify("eva", "correct horse".into()).await.unwrap(), Some(Role::Operator));
-        assert_eq!(users.verify("tom", "correct horse".into()).await.unwrap(), Some(Role::Reader));
+        for (name, role) in [("eva", Role::Operator), ("tom", Role::Reader)] {
+            assert_eq!(users.verify(name, "correct horse".into()).await.unwrap().unwrap().role, role);
+        }
         for (name, password) in [("eva", "wrong"), ("eva", ""), ("nobody", "correct horse"), ("", "")] {
             assert_eq!(users.verify(name, password.into()).await.unwrap(), None, "{name}");
         }

@@ -12,7 +12,7 @@ use axum::{
 use super::{
     next::to_login,
     proxy::{self, Said},
-    session,
+    session::{self, Session},
     token::{self, Token},
 };
 use crate::web::{Page, PageError, settings::Role};
@@ -90,23 +90,29 @@ async fn visitor(page: &Page, peer: IpAddr, headers: &HeaderMap) -> Result<(Visi
         _ => None,
     };
     let who = match (known, &token) {
-        (Some((name, role)), Some(token)) => {
-            present(page, &name, role)?.map(|role| Who { name, role, csrf: token.csrf(), session: true })
-        }
+        (Some(session), Some(token)) => match present(page, &session)? {
+            Some(role) => Some(Who { name: session.author, role, csrf: token.csrf(), session: true }),
+            None => {
+                // For good: not until the account is there again.
+                session::end(page.db(), token).await?;
+                None
+            }
+        },
         _ => None,
     };
     Ok((Visitor { who, token, address: peer }, false))
 }
 
-/// What somebody with a session may do now: who was taken out of the file, or whose provider is none any more, is out.
-fn present(page: &Page, name: &str, role: Role) -> Result<Option<Role>, PageError> {
-    if name.starts_with(FROM_PROVIDER) {
-        return Ok(page.site().settings.oidc.as_ref().map(|_| role));
+/// What somebody with a session may do now: who was taken out of the file, who has another password by now, and whose provider is none any more, is
+/// out.
+fn present(page: &Page, session: &Session) -> Result<Option<Role>, PageError> {
+    if session.author.starts_with(FROM_PROVIDER) {
+        let provider = page.site().settings.oidc.as_ref().filter(|oidc| oidc.issuer == session.proof);
+        return Ok(provider.map(|_| session.role));
     }
-    match page.users() {
-        None => Ok(None),
-        Some(users) => Ok(users.find(name)?.map(|user| user.role)),
-    }
+    let Some(users) = page.users() else { return Ok(None) };
+    let user = users.find(&session.author)?.filter(|user| user.proof() == session.proof);
+    Ok(user.map(|user| user.role))
 }
 
 /// Refuses whatever changes something and does not come from a page of ours.

@@ -190,10 +190,10 @@ async fn what_the_database_holds_opens_no_session() {
     use sqlx::Row as _;
     let (site, _asked, _folder) = closed(WebSettings::default()).await;
     let eva = Browser::of(&site, "eva").await;
-    let row = sqlx::query("SELECT id, csrf FROM sessions").fetch_one(site.store.pool()).await.unwrap();
-    let (id, csrf) = (row.get::<String, _>("id"), row.get::<String, _>("csrf"));
-    assert!(!eva.cookie.contains(&id) && !eva.cookie.contains(&csrf));
-    for stolen in [id, csrf] {
+    let row = sqlx::query("SELECT id, proof FROM sessions").fetch_one(site.store.pool()).await.unwrap();
+    let (id, proof) = (row.get::<String, _>("id"), row.get::<String, _>("proof"));
+    assert!(!eva.cookie.contains(&id) && !eva.cookie.contains(&proof));
+    for stolen in [id, proof] {
         let mut thief = Browser { cookie: format!("rectify={stolen}"), csrf: String::new() };
         assert_eq!(thief.get(&site, "/").await.status, StatusCode::SEE_OTHER);
     }
@@ -211,10 +211,21 @@ async fn sessions_end_with_time_and_with_the_account() {
     assert_eq!(eva.get(&site, "/").await.status, StatusCode::SEE_OTHER, "it lay idle");
     let mut eva = Browser::of(&site, "eva").await;
     let users = folder.path().join("users");
-    std::fs::write(&users, accounts().replace("eva:operator", "eva:reader")).unwrap();
+    let before = std::fs::read_to_string(&users).unwrap();
+    std::fs::write(&users, before.replace("eva:operator", "eva:reader")).unwrap();
     assert_eq!(eva.post(&site, ACTS[2].0, ACTS[2].1).await.status, StatusCode::FORBIDDEN, "no operator any more");
-    std::fs::write(&users, accounts().replace("eva:", "ada:")).unwrap();
+    std::fs::write(&users, before.replace("eva:", "ada:")).unwrap();
     assert_eq!(eva.get(&site, "/").await.status, StatusCode::SEE_OTHER, "nobody any more");
+    std::fs::write(&users, before).unwrap();
+    assert_eq!(
+        eva.get(&site, "/").await.status,
+        StatusCode::SEE_OTHER,
+        "the account came back, and the session did not"
+    );
+    let mut eva = Browser::of(&site, "eva").await;
+    // The same passwords, hashed anew.
+    std::fs::write(&users, accounts()).unwrap();
+    assert_eq!(eva.get(&site, "/").await.status, StatusCode::SEE_OTHER, "the password was set anew");
 }
 
 #[tokio::test]
