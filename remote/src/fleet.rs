@@ -67,14 +67,22 @@ impl<I, R> Turn<I, R> {
     }
 }
 
-/// Starts `work` on every host, at most `forks` at a time, in the order given, each independent of the others.
+/// Lets so many hosts be worked on at a time, in all runs that share it.
+pub type Gate = Arc<Semaphore>;
+
+/// A gate for `forks` hosts at a time.
+pub fn gate(forks: NonZeroUsize) -> Gate {
+    Arc::new(Semaphore::new(forks.get()))
+}
+
+/// Starts `work` on every host, as many at a time as `gate` lets through, in the order given, each independent of the others.
 ///
 /// The channel carries everything in one order and ends after the last host's end. Dropping it ends the hosts that
 /// are under way at their next await point. Cancelling `cancel` starts no further host; the ones under way learn it
 /// through [`Turn::cancel`] and end by themselves.
 pub fn run_fleet<H, I, R, F, W>(
     hosts: Vec<H>,
-    forks: NonZeroUsize,
+    gate: Gate,
     cancel: CancellationToken,
     work: F,
 ) -> mpsc::Receiver<FleetEvent<I, R>>
@@ -89,7 +97,7 @@ where
     tokio::spawn(async move {
         let closed = events.clone();
         tokio::select! {
-            () = drive(hosts, forks, cancel, work, events) => {}
+            () = drive(hosts, gate, cancel, work, events) => {}
             () = closed.closed() => {}
         }
     });
@@ -98,7 +106,7 @@ where
 
 async fn drive<H, I, R, F, W>(
     hosts: Vec<H>,
-    forks: NonZeroUsize,
+    gate: Gate,
     cancel: CancellationToken,
     work: F,
     events: mpsc::Sender<FleetEvent<I, R>>,
@@ -109,7 +117,6 @@ async fn drive<H, I, R, F, W>(
     F: Fn(H, Turn<I, R>) -> W + Send + Sync + 'static,
     W: Future<Output = R> + Send + 'static,
 {
-    let gate = Arc::new(Semaphore::new(forks.get()));
     let work = Arc::new(work);
     // One task per host contains a panic; the outer tasks are dropped, and so aborted, with this future.
     let mut turns = JoinSet::new();
@@ -166,12 +173,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_than_forks_hosts_are_under_way() {
+    async fn no_more_hosts_are_under_way_than_the_gate_of_all_runs_lets_through() {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (n, m) = (Arc::clone(&now), Arc::clone(&most));
-        let forks = NonZeroUsize::new(3).unwrap();
-        let events =
-            run_fleet((0..20).collect(), forks, CancellationToken::new(), move |host: usize, _: Turn<(), usize>| {
+        let gate = gate(NonZeroUsize::new(3).unwrap());
+        let begin = || {
+            let (n, m) = (Arc::clone(&now), Arc::clone(&most));
+            let work = move |host: usize, _: Turn<(), usize>| {
                 let (n, m) = (Arc::clone(&n), Arc::clone(&m));
                 async move {
                     m.fetch_max(n.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -181,19 +188,22 @@ mod tests {
                     n.fetch_sub(1, Ordering::SeqCst);
                     host
                 }
-            });
-        let ends = all(events)
-            .await
-            .into_iter()
-            .filter(|e| matches!(e, FleetEvent::Finished { host, result } if host == result));
-        assert_eq!(ends.count(), 20);
+            };
+            run_fleet((0..20).collect(), Arc::clone(&gate), CancellationToken::new(), work)
+        };
+        let (one, two) = (begin(), begin());
+        let (one, two) = tokio::join!(all(one), all(two));
+        for ended in [one, two] {
+            let ends = ended.iter().filter(|e| matches!(e, FleetEvent::Finished { host, result } if host == result));
+            assert_eq!(ends.count(), 20);
+        }
         assert_eq!(most.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test]
     async fn a_host_starts_speaks_and_ends_in_that_order_and_a_panic_stays_its_own() {
         let events =
-            run_fleet(vec!["a", "bad", "c"], DEFAULT_FORKS, CancellationToken::new(), |host, turn| async move {
+            run_fleet(vec!["a", "bad", "c"], gate(DEFAULT_FORKS), CancellationToken::new(), |host, turn| async move {
                 turn.emit(1).await;
                 assert!(host != "bad", "{host} broke");
                 turn.emit(2).await;
@@ -227,7 +237,7 @@ mod tests {
         let cancel = CancellationToken::new();
         let stop = cancel.clone();
         let one = NonZeroUsize::new(1).unwrap();
-        let events = run_fleet(vec![0, 1, 2], one, cancel, move |_, turn: Turn<(), &str>| {
+        let events = run_fleet(vec![0, 1, 2], gate(one), cancel, move |_, turn: Turn<(), &str>| {
             let stop = stop.clone();
             async move {
                 stop.cancel();
@@ -249,13 +259,14 @@ mod tests {
     #[tokio::test]
     async fn dropping_the_channel_ends_the_hosts() {
         let (gone, mut went) = mpsc::channel::<()>(1);
-        let mut events = run_fleet(vec![()], DEFAULT_FORKS, CancellationToken::new(), move |(), _: Turn<(), ()>| {
-            let gone = gone.clone();
-            async move {
-                let _held = gone;
-                std::future::pending::<()>().await;
-            }
-        });
+        let mut events =
+            run_fleet(vec![()], gate(DEFAULT_FORKS), CancellationToken::new(), move |(), _: Turn<(), ()>| {
+                let gone = gone.clone();
+                async move {
+                    let _held = gone;
+                    std::future::pending::<()>().await;
+                }
+            });
         assert_eq!(events.recv().await, Some(FleetEvent::Started { host: 0 }));
         drop(events);
         assert_eq!(went.recv().await, None, "every sender is dropped");

@@ -15,7 +15,10 @@ use rectify_core::{
     rollout::Gather,
     text::chain,
 };
-use rectify_remote::run::{BlobSource, Order};
+use rectify_remote::{
+    fleet::{Gate, gate},
+    run::{BlobSource, Order},
+};
 use rectify_server::store::StoreError;
 
 use super::{
@@ -67,7 +70,7 @@ impl Execution {
             runtime.block_on(keep.index.know(&mut compiled));
         }
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
-        let what = What { mode: self.mode, forks: self.forks, names: self.names, keep: self.keep.as_ref() };
+        let what = What { mode: self.mode, gate: gate(self.forks), names: self.names, keep: self.keep.as_ref() };
         let (gather, ended) = runtime.block_on(async {
             let interrupts = Interrupts::signals()?;
             what.stream(&mut display, shared, compiled, interrupts).await
@@ -89,8 +92,8 @@ impl Execution {
 pub(crate) struct What<'k> {
     /// Check or apply.
     pub(crate) mode: Mode,
-    /// Hosts at a time.
-    pub(crate) forks: NonZeroUsize,
+    /// Hosts at a time; runs that share it share these.
+    pub(crate) gate: Gate,
     /// The playbooks, as they were named.
     pub(crate) names: Vec<String>,
     /// How it is recorded, if it is.
@@ -130,7 +133,7 @@ impl What<'_> {
         if let Some(message) = unrecorded {
             stream.put(RunEvent::Warning { host: None, message })?;
         }
-        stream.run(jobs, self.forks, interrupts).await?;
+        stream.run(jobs, self.gate, interrupts).await?;
         stream.put(RunEvent::Finished)?;
         let ended = stream.end_record();
         Ok((stream.gather, ended))

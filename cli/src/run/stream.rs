@@ -14,7 +14,7 @@ use rectify_core::{
     vault::Keyring,
 };
 use rectify_remote::{
-    fleet::{FleetEvent, run_fleet},
+    fleet::{FleetEvent, Gate, run_fleet},
     helper::Start,
     run::{NOT_BEGUN, Order, Stop, Way, run_host},
 };
@@ -203,17 +203,12 @@ impl<'d, T: Taker> Stream<'d, T> {
         }
     }
 
-    /// Runs all jobs, at most `forks` at a time, and puts what they say in order. After an interruption no host begins.
-    pub(crate) async fn run(
-        &mut self,
-        jobs: Vec<Job>,
-        forks: NonZeroUsize,
-        mut interrupts: Interrupts,
-    ) -> anyhow::Result<()> {
+    /// Runs all jobs, as many at a time as `gate` lets through, and puts what they say in order. After an interruption no host begins.
+    pub(crate) async fn run(&mut self, jobs: Vec<Job>, gate: Gate, mut interrupts: Interrupts) -> anyhow::Result<()> {
         let names: Vec<String> = jobs.iter().map(|j| j.host.clone()).collect();
         let cancel = CancellationToken::new();
         let (stop, stopped) = watch::channel(Stop::No);
-        let mut events = run_fleet(jobs, forks, cancel.clone(), move |job: Job, turn| {
+        let mut events = run_fleet(jobs, gate, cancel.clone(), move |job: Job, turn| {
             let stopped = stopped.clone();
             async move {
                 let Job { host, prepare } = job;

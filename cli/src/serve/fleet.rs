@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,7 +17,10 @@ use rectify_core::{
     rollout::owners,
 };
 use rectify_modules::REGISTRY;
-use rectify_remote::run::NOT_BEGUN;
+use rectify_remote::{
+    fleet::{Gate, gate},
+    run::NOT_BEGUN,
+};
 use rectify_server::{
     schedule::{Allowed, Fleet, Member, Ran, Ready, Saw, Say, Scope, Seen, Trouble, restrict},
     store::Cause,
@@ -49,6 +51,8 @@ struct Round {
     plans: Arc<Plans>,
     looks: Arc<Compiles>,
     scope: Scope,
+    /// For all its runs together.
+    gate: Gate,
 }
 
 #[async_trait]
@@ -57,7 +61,7 @@ impl Fleet for Hosts {
         let (args, wanted) = (self.args.clone(), scope.clone());
         let (plans, looks) = blocking(move || Plans::read(&args, &wanted)).await?;
         let (plans, looks) = (Arc::new(plans), Arc::new(looks));
-        Ok(Box::new(Round { hosts: self.clone(), plans, looks, scope: scope.clone() }))
+        Ok(Box::new(Round { hosts: self.clone(), plans, looks, scope: scope.clone(), gate: gate(scope.forks) }))
     }
 }
 
@@ -130,8 +134,7 @@ impl Round {
             inventory: self.hosts.args.sources.chosen(),
             partial: !self.plans.is_whole(),
         };
-        let forks: NonZeroUsize = self.scope.forks;
-        let what = What { mode, forks, names: self.plans.names.clone(), keep: Some(&keep) };
+        let what = What { mode, gate: self.gate.clone(), names: self.plans.names.clone(), keep: Some(&keep) };
         let mut state = RunState::default();
         let interrupts = Interrupts::Told(self.hosts.halt.clone());
         let ran = what.stream(&mut state, &self.plans.shared, compiled, interrupts).await;

@@ -10,7 +10,7 @@ use std::{
 
 use rectify_core::event::Failure;
 use rectify_remote::{
-    fleet::{FleetEvent, run_fleet},
+    fleet::{FleetEvent, gate, run_fleet},
     known_hosts::{KeyState, KnownHosts, ScannedKey, TrustRow, TrustTable},
     session::Target,
 };
@@ -143,7 +143,7 @@ fn scan(args: &Args, reach: &Reach, found: &mut Found) -> anyhow::Result<Vec<Sca
     };
     let asked: std::io::Result<()> = runtime.block_on(async {
         let work = Arc::new(reach.connector().clone());
-        let mut events = run_fleet(targets, args.forks, CancellationToken::new(), move |target: Target, turn| {
+        let mut events = run_fleet(targets, gate(args.forks), CancellationToken::new(), move |target: Target, turn| {
             let connector = Arc::clone(&work);
             async move {
                 let scanned = connector.scan(&target).await;

@@ -35,11 +35,11 @@ pub struct Scope {
     pub limit: Option<String>,
     /// Only tasks with one of these tags; none: all.
     pub tags: Vec<String>,
-    /// Hosts at a time.
+    /// Hosts at a time, in all runs of the round together.
     pub forks: NonZeroUsize,
 }
 
-/// Plans that are made.
+/// Plans that are made. Runs may be asked for while others of the same round go on, never over the same host.
 #[async_trait]
 pub trait Ready: Send + Sync {
     /// The hosts, in inventory order.

@@ -95,6 +95,9 @@ pub(crate) struct World {
     pub(crate) looks: Vec<String>,
     pub(crate) corrections: Vec<(String, Allowed)>,
     pub(crate) working: BTreeSet<String>,
+    under_way: usize,
+    /// How many runs went on side by side, at most.
+    pub(crate) most: usize,
     pub(crate) frozen: Option<String>,
     pub(crate) trouble: Option<String>,
     pub(crate) twice: Vec<String>,
@@ -107,6 +110,8 @@ pub(crate) struct FakeFleet {
     pub(crate) world: Arc<Mutex<World>>,
     /// While it is there, runs do not end.
     pub(crate) gate: Arc<tokio::sync::RwLock<()>>,
+    /// Runs over one of these hosts do not end.
+    pub(crate) hanging: Arc<watch::Sender<BTreeSet<String>>>,
 }
 
 impl FakeFleet {
@@ -128,6 +133,8 @@ struct Working(FakeFleet, Vec<String>);
 impl Working {
     fn on(fleet: &FakeFleet, hosts: &[String]) -> Self {
         fleet.with(|world| {
+            world.under_way += 1;
+            world.most = world.most.max(world.under_way);
             for host in hosts {
                 if !world.working.insert(host.clone()) {
                     world.twice.push(host.clone());
@@ -140,7 +147,10 @@ impl Working {
 
 impl Drop for Working {
     fn drop(&mut self) {
-        self.0.with(|world| world.working.retain(|host| !self.1.contains(host)));
+        self.0.with(|world| {
+            world.under_way -= 1;
+            world.working.retain(|host| !self.1.contains(host));
+        });
     }
 }
 
@@ -155,6 +165,13 @@ impl Fleet for FakeFleet {
 }
 
 impl FakeFleet {
+    /// Waits for as long as runs over these hosts do not end.
+    async fn hang(&self, hosts: &[String]) {
+        drop(self.gate.read().await);
+        let mut hanging = self.hanging.subscribe();
+        let _ = hanging.wait_for(|hanging| hosts.iter().all(|host| !hanging.contains(host))).await;
+    }
+
     fn ran(&self, hosts: impl Iterator<Item = (String, Option<Allowed>)>) -> Ran {
         self.with(|world| {
             world.runs += 1;
@@ -197,14 +214,14 @@ impl Ready for FakeFleet {
 
     async fn look(&self, hosts: &[String]) -> Result<Ran, Trouble> {
         let _working = Working::on(self, hosts);
-        drop(self.gate.read().await);
+        self.hang(hosts).await;
         Ok(self.ran(hosts.iter().map(|host| (host.clone(), None))))
     }
 
     async fn correct(&self, hosts: &BTreeMap<String, Allowed>) -> Result<Ran, Trouble> {
         let names: Vec<String> = hosts.keys().cloned().collect();
         let _working = Working::on(self, &names);
-        drop(self.gate.read().await);
+        self.hang(&names).await;
         Ok(self.ran(hosts.iter().map(|(host, allowed)| (host.clone(), Some(allowed.clone())))))
     }
 }

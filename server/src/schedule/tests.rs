@@ -1,6 +1,9 @@
 //! Rounds on a fleet without hosts, by a clock that goes when it is told to, on both databases.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use sqlx::Row as _;
@@ -16,6 +19,8 @@ use crate::store::{
 };
 
 const BEGIN: &str = "2026-11-22T02:29:00Z";
+/// A window, minutes, in which the four hosts of the schedule `spread` have turns of their own.
+const WINDOW: i64 = 20;
 
 /// Due at every full hour, `default` for everything, and `frames` corrected.
 fn schedule(name: &str) -> Schedule {
@@ -69,7 +74,8 @@ impl Stand {
     }
 
     async fn once(&self, schedules: &[Schedule]) -> Outcome {
-        self.server(schedules, &watch::Sender::new(false)).await.once().await.unwrap()
+        let halt = watch::Sender::new(false);
+        self.server(schedules, &halt).await.once().await.unwrap()
     }
 
     /// Lets the schedules know of each other's time, and goes on to the next full half hour.
@@ -108,9 +114,44 @@ impl Stand {
         }
     }
 
-    /// Waits until hosts are worked on.
-    async fn busy(&self) {
-        while self.fleet.with(|world| world.working.is_empty()) {
+    /// Waits until so many hosts are worked on.
+    async fn busy(&self, hosts: usize) {
+        while self.fleet.with(|world| world.working.len() < hosts) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until no host is worked on.
+    async fn rest(&self) {
+        while self.fleet.with(|world| !world.working.is_empty()) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Once hosts wait for their turns, has time go on minute by minute, hosts hanging until all turns of a window have come; never returns.
+    async fn turns_come(&self, window: SignedDuration) {
+        self.clock.doze_until_row(&self.store, "SELECT host FROM jobs WHERE state = 'waiting'").await;
+        let all = self.fleet.with(|world| world.hosts.keys().cloned().collect());
+        self.fleet.hanging.send_replace(all);
+        let end = self.clock.shared().now() + window;
+        while self.clock.shared().now() < end {
+            self.clock.advance(SignedDuration::from_mins(1));
+            self.begun().await;
+        }
+        self.fleet.hanging.send_replace(BTreeSet::new());
+        std::future::pending().await
+    }
+
+    /// Waits until every host whose turn has come is worked on, or was.
+    async fn begun(&self) {
+        let now = self.clock.shared().now().as_microsecond();
+        loop {
+            let query = sqlx::query("SELECT host FROM jobs WHERE state = 'waiting' AND at <= $1").bind(now);
+            let hosts = query.fetch_all(self.store.pool()).await.unwrap();
+            let begun = |host: String| self.fleet.with(|world| world.working.contains(&host));
+            if hosts.iter().all(|row| begun(row.get(0))) {
+                return;
+            }
             tokio::task::yield_now().await;
         }
     }
@@ -285,6 +326,82 @@ fn hosts_have_their_turns_within_the_window() {
 }
 
 #[test]
+fn a_host_that_hangs_holds_up_the_end_of_its_round_and_no_other_host() {
+    both(|store| async move {
+        let fleet = FakeFleet::of(&[("a", &["frames"]), ("b", &["frames"]), ("c", &["frames"]), ("d", &["frames"])]);
+        let stand = Stand::new(store, fleet);
+        let spread = Schedule { window: SignedDuration::from_mins(WINDOW), budget: 75.0, ..schedule("spread") };
+        let (halt, schedules) = (watch::Sender::new(false), [spread]);
+        let running = tokio::spawn(stand.server(&schedules, &halt).await.run());
+        stand.clock.doze_until_row(&stand.store, "SELECT due FROM schedules").await;
+        stand.fleet.hanging.send_replace(["a", "b", "c", "d"].map(String::from).into());
+        stand.clock.advance(SignedDuration::from_mins(1));
+        stand.heard("begins").await;
+        // The first whose turn comes.
+        while stand.fleet.with(|world| world.working.is_empty()) {
+            stand.clock.advance(SignedDuration::from_mins(1));
+            stand.begun().await;
+        }
+        let first = stand.fleet.with(|world| world.working.clone());
+        assert_eq!(first.len(), 1, "they have turns of their own");
+        stand.fleet.hanging.send_replace(first.clone());
+        for _ in 0..WINDOW {
+            stand.clock.advance(SignedDuration::from_mins(1));
+            stand.begun().await;
+        }
+        while stand.fleet.with(|world| world.looks.len()) < 3 {
+            tokio::task::yield_now().await;
+        }
+        stand.fleet.with(|world| assert_eq!((&world.working, world.corrections.len()), (&first, 0)));
+        let query = "SELECT id FROM rounds WHERE state = 'looking'";
+        assert!(
+            sqlx::query(query).fetch_optional(stand.store.pool()).await.unwrap().is_some(),
+            "nothing is decided yet"
+        );
+        // With it all four would be corrected, and that is over the budget: it counts.
+        stand.fleet.hanging.send_replace(BTreeSet::new());
+        stand.heard("4 of 4 hosts would be corrected, more than the budget of 75 %").await;
+        halt.send_replace(true);
+        running.await.unwrap();
+        stand.fleet.with(|world| assert_eq!((world.looks.len(), world.corrections.len()), (4, 0)));
+    });
+}
+
+#[test]
+fn a_server_that_ends_lets_all_runs_come_to_their_end_and_begins_no_other() {
+    both(|store| async move {
+        let stand = Stand::new(store, fleet());
+        let spread = [Schedule { window: SignedDuration::from_mins(WINDOW), ..schedule("spread") }];
+        let halt = watch::Sender::new(false);
+        let running = tokio::spawn(stand.server(&spread, &halt).await.run());
+        stand.clock.doze_until_row(&stand.store, "SELECT due FROM schedules").await;
+        stand.fleet.hanging.send_replace(["a", "b", "c", "d"].map(String::from).into());
+        stand.clock.advance(SignedDuration::from_mins(1));
+        stand.heard("begins").await;
+        while stand.fleet.with(|world| world.working.len()) < 2 {
+            stand.clock.advance(SignedDuration::from_mins(1));
+            stand.begun().await;
+        }
+        halt.send_replace(true);
+        stand.clock.advance(SignedDuration::from_mins(WINDOW));
+        stand.fleet.hanging.send_replace(BTreeSet::new());
+        running.await.unwrap();
+        let of = |jobs: Vec<(String, String)>| jobs.into_iter().filter(|(_, state)| state == "looked").count();
+        let id = "spread@2026-11-22T02:30:00Z";
+        let (looked, said) = (of(stand.jobs(id).await), stand.said());
+        assert_eq!((looked, stand.fleet.with(|world| world.looks.len())), (2, 2), "{said}");
+        assert!(said.contains("not over: the server ends; it goes on when one runs again"), "{said}");
+        stand.once(&spread).await;
+        assert!(matches!(&stand.rounds().await[0], (_, state, _) if state == "done"), "{}", stand.said());
+        assert_eq!(
+            (stand.fleet.with(|w| w.looks.len()), stand.corrected()),
+            (4, vec!["a".to_owned()]),
+            "each was looked at once"
+        );
+    });
+}
+
+#[test]
 fn missed_rounds_are_run_once_or_skipped_and_a_clock_that_jumps_does_nothing_twice() {
     both(|store| async move {
         let stand = Stand::new(store, fleet());
@@ -359,49 +476,7 @@ fn a_schedule_does_not_overlap_itself() {
 #[test]
 fn a_server_that_is_ended_at_any_step_goes_on_when_it_runs_again() {
     both(|store| async move {
-        let mut names = Vec::new();
-        for step in 0.. {
-            let stand = Stand::new(store.clone(), fleet());
-            // An hour later than the one before: what that one left behind has expired.
-            stand.clock.advance(SignedDuration::from_hours(i64::try_from(step).unwrap()));
-            let name = format!("s{step}");
-            let schedules = [schedule(&name)];
-            stand.once(&schedules).await;
-            stand.clock.advance(SignedDuration::from_mins(1));
-            let due = stand.clock.shared().now();
-            let steps = Steps::end_at(step);
-            let server = stand.server(&schedules, &watch::Sender::new(false)).await.with_steps(steps.clone());
-            let mut running = tokio::spawn(server.once());
-            let ended = tokio::select! {
-                name = steps.reached() => Some(name),
-                done = &mut running => { done.unwrap().unwrap(); None }
-            };
-            if ended.is_some() {
-                running.abort();
-                let _ = running.await;
-            }
-            // Leases of one that is gone expire.
-            stand.clock.advance(SignedDuration::from_secs(61));
-            stand.once(&schedules).await;
-            let at = format!("ended at step {step}: {ended:?}");
-            let id = super::rows::round_id(&name, due);
-            let rounds = stand.rounds().await;
-            let mine: Vec<_> = rounds.iter().filter(|(round, ..)| round.starts_with(&format!("{name}@"))).collect();
-            assert!(matches!(&mine[..], [(round, state, _)] if *round == id && state == "done"), "{at}: {mine:?}");
-            let jobs = stand.jobs(&id).await;
-            let states: Vec<&str> = jobs.iter().map(|(_, state)| state.as_str()).collect();
-            assert_eq!(states, ["corrected", "looked", "looked", "looked"], "{at}");
-            stand.fleet.with(|world| {
-                assert_eq!(world.hosts["a"].len(), 2, "{at}: it is corrected");
-                assert_eq!(world.twice, [""; 0], "{at}");
-                // At most the step in the middle of which it was ended is done again.
-                assert!(world.corrections.len() <= 2 && world.looks.len() <= 8, "{at}");
-            });
-            match ended {
-                Some(name) => names.push(name),
-                None => break,
-            }
-        }
+        let names = ended_at_every_step(store, SignedDuration::ZERO).await;
         for step in [
             "round written",
             "round claimed",
@@ -420,6 +495,72 @@ fn a_server_that_is_ended_at_any_step_goes_on_when_it_runs_again() {
 }
 
 #[test]
+fn a_server_that_is_ended_while_runs_go_on_side_by_side_goes_on_too() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&crate::store::RecordSettings::in_folder(folder.path())).await.unwrap();
+        // Which step comes when is not the same every time; that there are more of them than without a window is.
+        assert!(ended_at_every_step(store, SignedDuration::from_mins(6)).await.len() > 15);
+    });
+}
+
+/// Ends a server at each step of a round in turn, and returns these. With a window, the hosts have their turns one after the other, and hang until the last has come.
+async fn ended_at_every_step(store: Store, window: SignedDuration) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for step in 0.. {
+        let stand = Stand::new(store.clone(), fleet());
+        // Some hours later than the one before: what that one left behind has expired.
+        stand.clock.advance(SignedDuration::from_hours(3 * i64::try_from(step).unwrap()));
+        let name = format!("s{step}");
+        let schedules = [Schedule { window, ..schedule(&name) }];
+        stand.once(&schedules).await;
+        stand.clock.advance(SignedDuration::from_mins(1));
+        let due = stand.clock.shared().now();
+        let steps = Steps::end_at(step);
+        let halt = watch::Sender::new(false);
+        let server = stand.server(&schedules, &halt).await.with_steps(steps.clone());
+        let mut running = tokio::spawn(server.once());
+        let ended = tokio::select! {
+            name = steps.reached() => Some(name),
+            done = &mut running => { done.unwrap().unwrap(); None }
+            () = stand.turns_come(window) => None,
+        };
+        if ended.is_some() {
+            running.abort();
+            let _ = running.await;
+            stand.rest().await;
+        }
+        stand.fleet.hanging.send_replace(BTreeSet::new());
+        // Leases of one that is gone expire, and all turns have come.
+        stand.clock.advance(window + SignedDuration::from_secs(61));
+        tokio::select! {
+            _ = stand.once(&schedules) => {}
+            () = stand.turns_come(window) => {}
+        }
+        let at = format!("ended at step {step}: {ended:?}");
+        let id = super::rows::round_id(&name, due);
+        let rounds = stand.rounds().await;
+        let mine: Vec<_> = rounds.iter().filter(|(round, ..)| round.starts_with(&format!("{name}@"))).collect();
+        assert!(matches!(&mine[..], [(round, state, _)] if *round == id && state == "done"), "{at}: {mine:?}");
+        let jobs = stand.jobs(&id).await;
+        let states: Vec<&str> = jobs.iter().map(|(_, state)| state.as_str()).collect();
+        assert_eq!(states, ["corrected", "looked", "looked", "looked"], "{at}");
+        stand.fleet.with(|world| {
+            assert_eq!(world.hosts["a"].len(), 2, "{at}: it is corrected");
+            assert_eq!(world.twice, [""; 0], "{at}");
+            // At most the step in the middle of which it was ended is done again.
+            assert!(world.corrections.len() <= 2 && world.looks.len() <= 8, "{at}");
+            assert!(window.is_zero() || ended.is_some() || world.most > 1, "{at}: they never ran side by side");
+        });
+        match ended {
+            Some(name) => names.push(name),
+            None => break,
+        }
+    }
+    names
+}
+
+#[test]
 fn two_servers_on_one_database_share_the_work_and_no_host_has_both() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
@@ -429,8 +570,10 @@ fn two_servers_on_one_database_share_the_work_and_no_host_has_both() {
         let hosts: Vec<String> = (0..40).map(|n| format!("h{n:02}")).collect();
         let open: Vec<(&str, &[&str])> = hosts.iter().map(|host| (host.as_str(), &["frames"][..])).collect();
         let stand = Stand::new(store, FakeFleet::of(&open));
-        // Four schedules over the same hosts, all due at the same time.
-        let all = |budget| ["w", "x", "y", "z"].map(|name| Schedule { budget, ..schedule(name) });
+        // Four schedules over the same hosts, all due at the same time, in runs side by side.
+        let all = |budget| {
+            ["w", "x", "y", "z"].map(|name| Schedule { budget, window: SignedDuration::from_mins(5), ..schedule(name) })
+        };
         let schedules = all(100.0);
         stand.once(&schedules).await;
         let (first, second) = (watch::Sender::new(false), watch::Sender::new(false));
@@ -439,7 +582,7 @@ fn two_servers_on_one_database_share_the_work_and_no_host_has_both() {
         let [one, two] = servers.map(|server| tokio::spawn(server.run()));
         stand.clock.advance(SignedDuration::from_mins(1));
         stand.heard("begins").await;
-        stand.busy().await;
+        stand.busy(1).await;
         // One is gone in the middle of its work; what it had is taken over when its leases have expired.
         one.abort();
         let _ = one.await;
@@ -462,7 +605,7 @@ fn two_servers_on_one_database_share_the_work_and_no_host_has_both() {
         );
         stand.fleet.with(|world| {
             assert_eq!(world.twice, [""; 0]);
-            assert!(world.hosts.values().all(std::collections::BTreeSet::is_empty), "all are corrected");
+            assert!(world.hosts.values().all(BTreeSet::is_empty), "all are corrected");
         });
         stand.store.close().await;
     });

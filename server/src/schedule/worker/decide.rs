@@ -1,0 +1,138 @@
+//! What is corrected: policy, holds, hours, and then the budget, over all hosts of the round and before anything is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rectify_core::drift::Known;
+
+use super::{Step, Worker};
+use crate::{
+    drift::{Open, open_items},
+    schedule::{
+        Allowed, Mode,
+        lease::Broke,
+        rows::{self, Job, Mark, State},
+    },
+    told::text::count,
+};
+
+/// What may be corrected on each host, and the hosts that are held although something may be.
+#[derive(Default)]
+struct Wanted {
+    hosts: Vec<(Job, Allowed)>,
+    held: Vec<(Job, String)>,
+}
+
+impl Worker {
+    /// Decides what is corrected, before anything is.
+    pub(super) async fn decide(&mut self) -> Result<Step, Broke> {
+        // Whoever asked for a look asked for no more.
+        if self.round.author.is_some() || !self.schedule.policy.corrects() {
+            return Ok(Step::Over(State::Done, None));
+        }
+        let wanted = self.wanted().await?;
+        self.core.step("decided").await;
+        if wanted.hosts.is_empty() && wanted.held.is_empty() {
+            return Ok(Step::Over(State::Done, None));
+        }
+        let ready = match self.prepare().await {
+            Ok(ready) => ready,
+            Err(trouble) => return Ok(Step::Broken(trouble)),
+        };
+        if let Some(bound) = self.bound(&*ready, self.core.now()) {
+            return Ok(Step::Over(State::Done, Some(format!("nothing is corrected: {bound}"))));
+        }
+        let hosts = self.hosts().await?;
+        if wanted.hosts.len() > self.schedule.most(hosts) {
+            let why = format!(
+                "{} of {} would be corrected, more than the budget of {} %: nothing is; see what changed, then apply by hand or raise `budget`",
+                wanted.hosts.len(),
+                count(hosts, "host"),
+                self.schedule.budget
+            );
+            return Ok(Step::Over(State::Stopped, Some(why)));
+        }
+        self.write_down(&wanted).await?;
+        self.core.step("decision written").await;
+        for (job, why) in &wanted.held {
+            self.line(format_args!("{} is not corrected: {why}", job.host));
+        }
+        Ok(Step::On(State::Correcting))
+    }
+
+    async fn write_down(&self, wanted: &Wanted) -> Result<(), Broke> {
+        let mut write = self.core.leases.under(&self.lease).await?;
+        for (job, _) in &wanted.held {
+            rows::mark(&mut write, &self.round.id, &job.host, Mark { state: "held", ..Mark::default() }).await?;
+        }
+        for (job, allowed) in &wanted.hosts {
+            let mark = Mark { state: "to_correct", allowed: Some(allowed), ..Mark::default() };
+            rows::mark(&mut write, &self.round.id, &job.host, mark).await?;
+        }
+        rows::advance(&mut write, &self.round.id, State::Correcting, None, self.core.now()).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// What the policy would have corrected, on the hosts that came through.
+    async fn wanted(&self) -> Result<Wanted, Broke> {
+        let pool = self.core.store.pool();
+        let mut jobs = rows::jobs(pool, &self.round.id, "looked").await?;
+        jobs.retain(|job| !job.open.is_empty());
+        let patient = self.patient(&jobs).await?;
+        let mut held: BTreeMap<String, String> = rows::held(pool, self.core.now()).await?.into_iter().collect();
+        let mut wanted = Wanted::default();
+        for job in jobs {
+            let allowed = self.allowed(&job, patient.get(&job.host).map_or(&[], Vec::as_slice));
+            if allowed.is_empty() {
+                continue;
+            }
+            match held.remove(&job.host) {
+                Some(why) => wanted.held.push((job, why)),
+                None => wanted.hosts.push((job, allowed)),
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// How many hosts the round has.
+    async fn hosts(&self) -> Result<usize, Broke> {
+        let row = sqlx::query("SELECT COUNT(*) FROM jobs WHERE round = $1 AND state <> 'gone'").bind(&self.round.id);
+        let row = row.fetch_one(self.core.store.pool()).await?;
+        let hosts: i64 = sqlx::Row::try_get(&row, 0)?;
+        Ok(usize::try_from(hosts).unwrap_or_default())
+    }
+
+    /// What is open on the hosts on which the policy counts looks, by host.
+    async fn patient(&self, jobs: &[Job]) -> Result<HashMap<String, Vec<Known>>, Broke> {
+        let counts = |setting: &Option<String>| match self.schedule.policy.of(setting.as_deref()) {
+            Mode::CorrectAfter(looks) => looks.get() > 1,
+            Mode::Correct | Mode::Report => false,
+        };
+        let hosts: Vec<String> =
+            jobs.iter().filter(|job| job.open.iter().any(counts)).map(|job| job.host.clone()).collect();
+        let mut all: HashMap<String, Vec<Known>> = HashMap::new();
+        for Open { host, known, .. } in open_items(&self.core.store, &hosts).await? {
+            all.entry(host).or_default().push(known);
+        }
+        Ok(all)
+    }
+
+    /// Which tasks the policy lets correct a host; `items` is what is open there, where looks count.
+    fn allowed(&self, job: &Job, items: &[Known]) -> Allowed {
+        let mut allowed = Allowed::default();
+        for setting in &job.open {
+            match self.schedule.policy.of(setting.as_deref()) {
+                Mode::Correct => drop(allowed.settings.insert(setting.clone())),
+                Mode::CorrectAfter(looks) if looks.get() == 1 => drop(allowed.settings.insert(setting.clone())),
+                Mode::CorrectAfter(_) | Mode::Report => {}
+            }
+        }
+        for item in items {
+            if let Mode::CorrectAfter(looks) = self.schedule.policy.of(item.setting.as_deref())
+                && item.looks >= looks.get()
+            {
+                allowed.origins.insert(item.origin.clone());
+            }
+        }
+        allowed
+    }
+}
