@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    num::NonZeroUsize,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };

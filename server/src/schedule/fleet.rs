@@ -82,6 +82,9 @@ pub struct Allowed {
     /// Those that stand here, `FILE:LINE`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub origins: BTreeSet<String>,
+    /// Whether a task failed in the look. One that is rehearsed then fails again as it did, and what depends on it is left alone again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failing: bool,
 }
 
 impl Allowed {

@@ -1,7 +1,8 @@
 //! A plan in which only some tasks may change the host, and all others are rehearsed.
 //!
 //! The plan stays whole: order, conditions, handlers and transactions are those of any apply. What is rehearsed notifies nobody, fails for nobody, and
-//! whoever reads its result is rehearsed too: a result of something that did not happen is no ground to change a host.
+//! whoever reads its result is rehearsed too: a result of something that did not happen is no ground to change a host. Where a task failed in the look,
+//! what is rehearsed fails as it did there, and so keeps what depends on it from changing the host.
 
 use std::collections::BTreeSet;
 
@@ -56,8 +57,10 @@ pub fn restrict(plan: &mut Plan, allowed: &Allowed, is_pure: impl Fn(&str) -> bo
     for task in plan.tasks.iter_mut().filter(|task| rehearsed.contains(&task.id)) {
         task.check_mode = Some(true);
         task.notify.clear();
-        // Its predecessors may not have happened either.
-        task.ignore_errors = Some(Expr { text: "true".into(), origin: task.origin.clone() });
+        if !allowed.failing {
+            // Its predecessors may not have happened either.
+            task.ignore_errors = Some(Expr { text: "true".into(), origin: task.origin.clone() });
+        }
     }
 }
 
@@ -178,6 +181,20 @@ mod tests {
         let mut all = tasks();
         all[1].check_mode = Some(false);
         assert_eq!(rehearsed(plan(all), &settings(&[Some("a")])), [2]);
+    }
+
+    #[test]
+    fn where_a_task_failed_in_the_look_what_is_rehearsed_fails_as_it_did() {
+        let mut plan = plan(vec![task(0, "copy", Some("a")), task(1, "copy", None), task(2, "copy", Some("a"))]);
+        plan.tasks[2].ignore_errors = Some(when("true").remove(0));
+        let own = plan.tasks[2].ignore_errors.clone();
+        let allowed = Allowed { failing: true, ..settings(&[None]) };
+        restrict(&mut plan, &allowed, |_| false);
+        let rehearsed: Vec<_> = plan.tasks.iter().map(|task| task.check_mode == Some(true)).collect();
+        assert_eq!(rehearsed, [true, false, true]);
+        assert_eq!(plan.tasks[0].ignore_errors, None, "what depends on it is skipped");
+        assert_eq!(plan.tasks[2].ignore_errors, own, "its author says that it may fail");
+        assert!(plan.tasks[0].notify.is_empty());
     }
 
     #[test]

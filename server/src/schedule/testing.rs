@@ -91,6 +91,7 @@ pub(crate) struct World {
     /// The hosts, each with the settings that are open on it.
     pub(crate) hosts: BTreeMap<String, BTreeSet<Option<String>>>,
     pub(crate) unreachable: BTreeSet<String>,
+    pub(crate) failing: BTreeSet<String>,
     pub(crate) held: BTreeSet<String>,
     pub(crate) looks: Vec<String>,
     pub(crate) corrections: Vec<(String, Allowed)>,
@@ -178,7 +179,8 @@ impl FakeFleet {
             let mut ran = Ran { run: format!("run{}", world.runs), ..Ran::default() };
             for (host, allowed) in hosts {
                 let Some(open) = world.hosts.get_mut(&host) else { continue };
-                let (mut seen, mut changed) = (Seen::Through, 0);
+                let fails = world.failing.contains(&host);
+                let (mut seen, mut changed) = (if fails { Seen::Failing } else { Seen::Through }, 0);
                 if world.unreachable.contains(&host) {
                     seen = Seen::Unreachable;
                 } else if let Some(allowed) = allowed {

@@ -278,6 +278,33 @@ fn a_host_that_is_not_reached_is_not_corrected_and_a_project_that_is_wrong_stops
 }
 
 #[test]
+fn a_host_on_which_a_task_failed_is_corrected_as_far_as_that_lets_it() {
+    both(|store| async move {
+        let stand =
+            Stand::new(store, FakeFleet::of(&[("a", &["frames"]), ("b", &["frames"]), ("c", &["tls"]), ("d", &[])]));
+        stand.fleet.with(|world| world.failing = ["a", "c", "d"].map(String::from).into());
+        let outcome = stand.first(&[schedule("nightly")]).await;
+        assert!(outcome.failing && outcome.open, "{outcome:?}");
+        let corrected = stand.fleet.with(|world| world.corrections.clone());
+        let corrected: Vec<_> = corrected.iter().map(|(host, allowed)| (host.as_str(), allowed.failing)).collect();
+        assert_eq!(corrected, [("a", true), ("b", false)]);
+        let states: Vec<String> =
+            stand.jobs("nightly@2026-11-22T02:30:00Z").await.into_iter().map(|(_, state)| state).collect();
+        assert_eq!(states, ["failed", "corrected", "failed", "failed"]);
+        let said = stand.said();
+        assert!(said.contains("a is failing: what depends on the task that failed is not corrected"), "{said}");
+        assert!(said.contains("4 hosts, 3 not as declared, 1 corrected, 3 failing"), "{said}");
+        // It counts for the budget like any other.
+        stand.fleet.with(|world| {
+            ["a", "b", "d"].map(|host| world.hosts.insert(host.into(), [Some("frames".to_owned())].into()))
+        });
+        stand.clock.advance(SignedDuration::from_hours(1));
+        stand.once(&[schedule("nightly")]).await;
+        assert!(stand.said().contains("3 of 4 hosts would be corrected"), "{}", stand.said());
+    });
+}
+
+#[test]
 fn a_correction_waits_for_as_many_looks_as_it_was_told_to() {
     both(|store| async move {
         let stand = Stand::new(store, FakeFleet::of(&[("a", &["tls"]), ("b", &[]), ("c", &["tls"])]));

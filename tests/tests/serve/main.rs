@@ -69,6 +69,34 @@ fn a_correction_waits_for_the_second_look_and_for_its_hours() {
 }
 
 #[test]
+fn a_host_on_which_a_task_fails_is_corrected_but_for_what_depends_on_it() {
+    let stand = Stand::new(CORRECT);
+    stand.write(
+        "site.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: the file\n      copy: {dest: \"{{ folder }}/{{ inventory_hostname }}\", content: \"wanted\\n\"}\n      notify: tell\n    - name: the guard\n      command: test ! -e {{ folder }}/broken-{{ inventory_hostname }}\n      check_mode: false\n      changed_when: false\n    - name: behind it\n      copy: {dest: \"{{ folder }}/behind-{{ inventory_hostname }}\", content: \"wanted\\n\"}\n  handlers:\n    - name: tell\n      command: touch {{ folder }}/told-{{ inventory_hostname }}\n",
+    );
+    stand.days([22]);
+    for file in ["a", "behind-a", "b", "behind-b"] {
+        stand.change(file);
+    }
+    stand.write("out/broken-a", "");
+    for host in ["a", "b"] {
+        std::fs::remove_file(stand.at(&format!("out/told-{host}"))).unwrap();
+    }
+    let said = stand.once("2026-11-23 02:30:10");
+    let has = |file: &str| stand.host(file).unwrap_or_default();
+    assert_eq!((has("a"), has("behind-a")), ("wanted\n".into(), "changed\n".into()), "{said:?}");
+    assert_eq!((has("b"), has("behind-b")), ("wanted\n".into(), "wanted\n".into()), "{said:?}");
+    assert!(stand.host("told-a").is_some() && stand.host("told-b").is_some(), "handlers ran on both: {said:?}");
+    assert!(said.stderr.contains("a is failing: what depends on the task that failed is not corrected"), "{said:?}");
+    assert!(said.stderr.contains("4 hosts, 2 not as declared, 1 corrected, 1 failing"), "{said:?}");
+    // Mended, the rest follows.
+    std::fs::remove_file(stand.at("out/broken-a")).unwrap();
+    assert_eq!(stand.once("2026-11-24 02:30:10").code, Some(0));
+    assert_eq!(stand.host("behind-a").as_deref(), Some("wanted\n"));
+}
+
+#[test]
 fn a_playbook_that_is_gone_stops_its_rounds_and_no_others() {
     let stand = Stand::new(CORRECT);
     let other = "[[schedules]]\nname = \"other\"\ncron = \"30 2 * * *\"\nplaybooks = [\"gone.yml\"]\n";

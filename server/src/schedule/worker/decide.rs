@@ -10,6 +10,7 @@ use crate::{
     schedule::{
         Allowed, Mode,
         lease::Broke,
+        news,
         rows::{self, Job, Mark, State},
     },
     told::text::count,
@@ -56,6 +57,14 @@ impl Worker {
         for (job, why) in &wanted.held {
             self.line(format_args!("{} is not corrected: {why}", job.host));
         }
+        let failing = wanted.hosts.iter().filter(|(_, allowed)| allowed.failing);
+        let failing: Vec<&str> = failing.map(|(job, _)| job.host.as_str()).collect();
+        if !failing.is_empty() {
+            self.line(format_args!(
+                "{} failing: what depends on the task that failed is not corrected",
+                news::are(&failing)
+            ));
+        }
         Ok(Step::On(State::Correcting))
     }
 
@@ -72,22 +81,25 @@ impl Worker {
         Ok(write.commit().await?)
     }
 
-    /// What the policy would have corrected, on the hosts that came through.
+    /// What the policy would have corrected, on the hosts that came through and on those where a task failed.
     async fn wanted(&self) -> Result<Wanted, Broke> {
         let pool = self.core.store.pool();
-        let mut jobs = rows::jobs(pool, &self.round.id, "looked").await?;
-        jobs.retain(|job| !job.open.is_empty());
-        let patient = self.patient(&jobs).await?;
+        let mut jobs = Vec::new();
+        for (state, failing) in [("looked", false), ("failed", true)] {
+            let open = rows::jobs(pool, &self.round.id, state).await?.into_iter().filter(|job| !job.open.is_empty());
+            jobs.extend(open.map(|job| (job, failing)));
+        }
+        let patient = self.patient(jobs.iter().map(|(job, _)| job)).await?;
         let mut held: BTreeMap<String, String> = rows::held(pool, self.core.now()).await?.into_iter().collect();
         let mut wanted = Wanted::default();
-        for job in jobs {
+        for (job, failing) in jobs {
             let allowed = self.allowed(&job, patient.get(&job.host).map_or(&[], Vec::as_slice));
             if allowed.is_empty() {
                 continue;
             }
             match held.remove(&job.host) {
                 Some(why) => wanted.held.push((job, why)),
-                None => wanted.hosts.push((job, allowed)),
+                None => wanted.hosts.push((job, Allowed { failing, ..allowed })),
             }
         }
         Ok(wanted)
@@ -102,13 +114,12 @@ impl Worker {
     }
 
     /// What is open on the hosts on which the policy counts looks, by host.
-    async fn patient(&self, jobs: &[Job]) -> Result<HashMap<String, Vec<Known>>, Broke> {
+    async fn patient(&self, jobs: impl Iterator<Item = &Job>) -> Result<HashMap<String, Vec<Known>>, Broke> {
         let counts = |setting: &Option<String>| match self.schedule.policy.of(setting.as_deref()) {
             Mode::CorrectAfter(looks) => looks.get() > 1,
             Mode::Correct | Mode::Report => false,
         };
-        let hosts: Vec<String> =
-            jobs.iter().filter(|job| job.open.iter().any(counts)).map(|job| job.host.clone()).collect();
+        let hosts: Vec<String> = jobs.filter(|job| job.open.iter().any(counts)).map(|job| job.host.clone()).collect();
         let mut all: HashMap<String, Vec<Known>> = HashMap::new();
         for Open { host, known, .. } in open_items(&self.core.store, &hosts).await? {
             all.entry(host).or_default().push(known);

@@ -222,7 +222,9 @@ impl Worker {
     async fn give_up(&self, jobs: &[Job], bound: &str) -> Result<Step, Broke> {
         let mut write = self.core.leases.under(&self.lease).await?;
         for job in jobs {
-            rows::mark(&mut write, &self.round.id, &job.host, Mark { state: "looked", ..Mark::default() }).await?;
+            let seen = if job.allowed.failing { Seen::Failing } else { Seen::Through };
+            let mark = Mark { state: Turn::Look.after(seen), ..Mark::default() };
+            rows::mark(&mut write, &self.round.id, &job.host, mark).await?;
         }
         write.commit().await?;
         let left = count(jobs.len(), "host");
