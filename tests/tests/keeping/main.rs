@@ -23,6 +23,8 @@ fn drift_is_found_put_back_on_schedule_and_told_once() {
     let letters = somebody_changes_a_host(&mut world);
     the_policy_changes(&mut world);
     too_much_at_once(&mut world);
+    a_host_is_held(&mut world);
+    there_are_hours_and_patience(&mut world);
     world.says("runs", 0, &["hourly"]);
     guide::shows_what_happens("drift.md", &[PLAYBOOK, SCHEDULE], &world.happened, &letters);
 }
@@ -59,11 +61,46 @@ fn too_much_at_once(world: &mut World) {
     }
     world.at("2027-03-26 10:18").says("serve --once", 2, &["2 of 3 hosts would be corrected", "budget of 20 %"]);
     for host in ["web1", "db1"] {
-        assert!(!world.host(host).exec(&["systemctl", "is-active", "cron"]).unwrap().success(), "{host}");
+        assert!(!runs(world, host), "{host}");
     }
     let mails = world.server.taken();
     let operators: Vec<String> = mails.iter().filter(|m| m.envelope == ["ops@example.org"]).map(text).collect();
     assert!(operators.iter().any(|mail| mail.contains("budget")), "{operators:?}");
+}
+
+/// Its own operators keep a host as it is; another one, which differs in the same way, is corrected.
+fn a_host_is_held(world: &mut World) {
+    world.schedule(&format!("{SCHEDULE}budget = 100\n"));
+    let hold = "mkdir -p /etc/rectify && printf 'reason: the disk is changed\nuntil: %s\n' \"$(date -u -d '+2 hours' +%FT%TZ)\" >/etc/rectify/hold";
+    world.host("web1").sh(hold).unwrap();
+    world.at("2027-03-26 11:18").says("serve --once", 2, &["3 hosts, 2 not as declared, 1 corrected, 1 held"]);
+    assert_eq!((runs(world, "web1"), runs(world, "db1")), (false, true));
+    world.host("web1").sh("rm /etc/rectify/hold").unwrap();
+}
+
+/// Outside the hours nothing is corrected. Inside them is what a second look has seen, and what the first has seen waits for it.
+fn there_are_hours_and_patience(world: &mut World) {
+    let patient = SCHEDULE.replace("mode = \"correct\"", "mode = {correct_after = 2}");
+    world.schedule(&format!("{patient}budget = 100\nmaintenance = [{{from = \"14:00\", to = \"16:00\"}}]\n"));
+    let outside = "nothing is corrected: outside the maintenance hours (daily 14:00 to 16:00 Europe/Berlin)";
+    world.at("2027-03-26 12:18").says("serve --once", 2, &["1 not as declared", outside]);
+    assert!(!runs(world, "web1"));
+    world.host("web2").sh("chmod 666 /etc/motd").unwrap();
+    world.at("2027-03-26 13:18").says("serve --once", 2, &["3 hosts, 2 not as declared, 1 corrected"]);
+    assert!(runs(world, "web1"), "three looks have seen it, and it is a quarter past two in Berlin");
+    assert_eq!(mode(world), "666\n", "one look has seen it");
+    world.at("2027-03-26 14:18").says("serve --once", 0, &["3 hosts, 1 not as declared, 1 corrected"]);
+    assert_eq!(mode(world), "644\n");
+}
+
+/// Whether jobs run on a host.
+fn runs(world: &World, host: &str) -> bool {
+    world.host(host).exec(&["systemctl", "is-active", "cron"]).unwrap().success()
+}
+
+/// What may be done with the message of the day on `web2`.
+fn mode(world: &World) -> String {
+    world.host("web2").sh("stat -c %a /etc/motd").unwrap()
 }
 
 /// What a person reads of a message.

@@ -61,15 +61,20 @@ impl World {
             ),
         );
         world.write("site.yml", PLAYBOOK);
-        world.write(
+        world.schedule(SCHEDULE);
+        world
+    }
+
+    /// Writes the configuration, with this schedule.
+    pub(crate) fn schedule(&self, schedule: &str) {
+        self.write(
             "rectify.toml",
             &format!(
                 "inventory = [\"fleet.yml\"]\nplaybooks = [\"site.yml\"]\n[mail]\nserver = \"127.0.0.1:{}\"\nsecurity = \"none\"\nfrom = \"rectify <rectify@example.org>\"\n\
-                 [notify]\noperators = [\"mailto:ops@example.org\"]\n{SCHEDULE}",
-                world.server.port
+                 [notify]\noperators = [\"mailto:ops@example.org\"]\n{schedule}",
+                self.server.port
             ),
         );
-        world
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
