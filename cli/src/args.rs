@@ -1,6 +1,7 @@
 //! The command line. Flags that Ansible users have in their fingers keep their letters.
 
 mod drift;
+mod notices;
 mod record;
 mod rollouts;
 mod serve;
@@ -10,6 +11,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use drift::Drift;
+pub(crate) use notices::{Notices, NoticesVerb};
 pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, When};
 pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
 pub(crate) use serve::{Serve, ServeVerb};
@@ -166,6 +168,11 @@ pub(crate) enum Verb {
         rectify export latest --format junit >results.xml     for continuous integration\n  \
         rectify export latest --format sarif >results.sarif   findings and failures at their lines")]
     Export(ExportRun),
+    /// List the messages to people that were not delivered, and have those tried anew that were given up
+    #[command(after_help = "Examples:\n  \
+        rectify notices                what waits, and what was given up\n  \
+        rectify notices retry --all    when the mail server works again")]
+    Notices(Notices),
     /// Run the schedules of rectify.toml, tell people of what moved, and show the page, until told to end
     #[command(after_help = "Examples:\n  \
         rectify serve              until SIGTERM; SIGHUP reads the schedules anew\n  \

@@ -79,6 +79,8 @@ pub(crate) struct ServeSettings {
     pub(crate) oidc: Option<OidcSettings>,
     /// Logins that a proxy vouches for.
     pub(crate) proxy: Option<ProxySettings>,
+    /// The file with the token that `/metrics` is asked with; without one it is open to whoever reaches it.
+    pub(crate) metrics_token_file: Option<PathBuf>,
 }
 
 impl ServeSettings {

@@ -75,6 +75,8 @@ CREATE TABLE outbox (
     subject TEXT NOT NULL,
     body TEXT NOT NULL,                 -- JSON: the whole message
     tries BIGINT NOT NULL DEFAULT 0,
+    forgiven BIGINT NOT NULL DEFAULT 0, -- of these, the tries before somebody had it tried anew
+    revived BIGINT,                     -- when that was
     next_try BIGINT NOT NULL,
     delivered BIGINT,
     dead BIGINT,                        -- when it was given up
@@ -89,7 +91,7 @@ CREATE TABLE actions (
     at BIGINT NOT NULL,
     author TEXT NOT NULL,
     address TEXT NOT NULL,
-    action TEXT NOT NULL,               -- login, logout, refused, check, correct, hold, release, object
+    action TEXT NOT NULL,               -- login, logout, refused, check, correct, hold, release, object, retry
     object TEXT NOT NULL,
     detail TEXT NOT NULL,               -- JSON
     outcome TEXT NOT NULL               -- begun, done, refused, failed

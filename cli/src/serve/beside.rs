@@ -7,7 +7,7 @@ use rectify_server::{
     channels::Channels,
     notify::{
         Office, Teller,
-        metrics::{self, Metrics, Pulse},
+        metrics::{self, Metrics, Pulse, TokenFile},
     },
     schedule::{Clock, Commands, Say},
     store::Store,
@@ -96,8 +96,10 @@ pub(super) async fn page(
         Some(_) => format!("{} (it listens on {address})", page.url()),
         None => page.url().to_owned(),
     };
+    let token = config.serve.metrics_token_file.as_ref().map(|path| TokenFile::new(path)).transpose();
+    let token = token.map_err(|e| Expected::usage(format!("[serve] `metrics_token_file`: {e}")))?;
     let metrics = Arc::new(Metrics::new(store.clone(), clock.clone(), pulse));
-    Ok(Listening { listener, router: router(page).merge(metrics::router(metrics)), place })
+    Ok(Listening { listener, router: router(page).merge(metrics::router(metrics, token)), place })
 }
 
 impl Listening {

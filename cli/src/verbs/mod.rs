@@ -10,6 +10,7 @@ pub(crate) mod graph;
 pub(crate) mod inventory;
 pub(crate) mod lint;
 pub(crate) mod modules;
+pub(crate) mod notices;
 pub(crate) mod replay;
 pub(crate) mod rollout;
 pub(crate) mod runs;

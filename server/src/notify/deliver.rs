@@ -100,11 +100,12 @@ async fn lane_of(store: &Store, channels: &Channels, lane: Vec<Due>, now: Timest
 
 /// When it is tried again; `None`: never.
 fn next(due: &Due, later: bool, now: Timestamp) -> Option<i64> {
-    let old = now.as_microsecond().saturating_sub(due.at) > i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
-    if old || (!later && due.tries >= REFUSALS) {
+    let old = now.as_microsecond().saturating_sub(due.since) > i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
+    let tries = due.tries - due.forgiven;
+    if old || (!later && tries >= REFUSALS) {
         return None;
     }
-    let doubled = u32::try_from(due.tries - 1).unwrap_or(0).min(10);
+    let doubled = u32::try_from(tries - 1).unwrap_or(0).min(10);
     let wait = FIRST_WAIT.saturating_mul(1 << doubled).min(LAST_WAIT);
     Some((now + wait).as_microsecond())
 }

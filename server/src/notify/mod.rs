@@ -7,6 +7,7 @@
 //!
 //! [`tick`] decides who is told of what, and [`deliver`] takes it there; neither reads a clock. A [`Teller`] does both as long as a server runs.
 
+mod again;
 mod audience;
 mod deliver;
 mod flapping;
@@ -37,6 +38,7 @@ use crate::{
     told::text::count,
 };
 
+pub use again::{By, Undelivered, retry, undelivered};
 pub use deliver::{Delivered, deliver};
 pub use happening::Kind;
 pub use settings::{Address, Digest, NotifySettings, Only};

@@ -23,10 +23,13 @@ const MOST: i64 = 500;
 #[derive(Debug, Clone)]
 pub(super) struct Due {
     pub(super) id: String,
-    pub(super) at: i64,
+    /// From when its patience counts: when it was put in, or when somebody had it tried anew.
+    pub(super) since: i64,
     pub(super) channel: String,
-    /// Attempts so far, this one included once it is claimed.
+    /// Attempts so far, this one included once it is claimed: what tells two attempts apart.
     pub(super) tries: i64,
+    /// Of these, the attempts that count no longer.
+    pub(super) forgiven: i64,
 }
 
 /// The id of what these tell this address: the same whoever makes it, and whenever.
@@ -65,16 +68,17 @@ pub(super) async fn has(read: &mut AnyConnection, id: &str) -> Result<bool, sqlx
 /// What is due, the oldest first.
 pub(super) async fn due(store: &Store, now: i64) -> Result<Vec<Due>, StoreError> {
     let all = sqlx::query(
-        "SELECT id, at, channel, tries FROM outbox \
+        "SELECT id, COALESCE(revived, at) AS since, channel, tries, forgiven FROM outbox \
          WHERE delivered IS NULL AND dead IS NULL AND next_try <= $1 ORDER BY at, id LIMIT $2",
     );
     let rows = all.bind(now).bind(MOST).fetch_all(store.pool()).await.map_err(|e| store.error(e))?;
     let due = rows.iter().map(|row| {
         Ok(Due {
             id: row.try_get("id")?,
-            at: row.try_get("at")?,
+            since: row.try_get("since")?,
             channel: row.try_get("channel")?,
             tries: row.try_get("tries")?,
+            forgiven: row.try_get("forgiven")?,
         })
     });
     due.collect::<Result<_, sqlx::Error>>().map_err(|e| store.error(e))

@@ -30,6 +30,16 @@ pub struct Same {
     pub result: Option<String>,
 }
 
+impl Same {
+    /// What the task manages, and the loop's item where that says something else.
+    pub fn about(&self) -> (&str, Option<&str>) {
+        match self.item.as_deref().filter(|item| !item.is_empty()) {
+            Some(item) if self.subject.is_empty() => (item, None),
+            item => (&self.subject, item.filter(|item| !self.subject.contains(item))),
+        }
+    }
+}
+
 /// An outcome and the words that explain it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Said {

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
+use sqlx::{
+    Any, AssertSqlSafe, Row as _,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
 use super::PageError;
 use crate::store::{Store, StoreError};
@@ -54,24 +58,27 @@ impl Db {
         (Db { store, asked: Some(asked.clone()) }, asked)
     }
 
-    fn note(&self, sql: &str, binds: &[Bind]) {
+    /// The record itself, for what other parts of this crate do there.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A statement with what stands for its placeholders.
+    fn query<'q>(&self, sql: &str, binds: &[Bind]) -> Query<'q, Any, AnyArguments> {
         if let Some(asked) = &self.asked {
             let mut asked = asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             asked.push((sql.to_owned(), binds.to_vec()));
         }
+        let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        binds.iter().fold(query, |query, bind| match bind {
+            Bind::Int(n) => query.bind(*n),
+            Bind::Text(text) => query.bind(storable(text)),
+        })
     }
 
     /// All rows of a statement. What comes from outside is in `binds`, never in `sql`.
     pub(super) async fn all(&self, sql: &str, binds: &[Bind]) -> Result<Vec<AnyRow>, PageError> {
-        self.note(sql, binds);
-        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-        for bind in binds {
-            query = match bind {
-                Bind::Int(n) => query.bind(*n),
-                Bind::Text(text) => query.bind(storable(text)),
-            };
-        }
-        query.fetch_all(self.store.pool()).await.map_err(|e| PageError::Record(self.store.error(e)))
+        self.query(sql, binds).fetch_all(self.store.pool()).await.map_err(|e| PageError::Record(self.store.error(e)))
     }
 
     /// The first row.
@@ -81,17 +88,9 @@ impl Db {
 
     /// Changes rows, and says how many.
     pub(super) async fn change(&self, sql: &str, binds: &[Bind]) -> Result<u64, PageError> {
-        self.note(sql, binds);
-        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-        for bind in binds {
-            query = match bind {
-                Bind::Int(n) => query.bind(*n),
-                Bind::Text(text) => query.bind(storable(text)),
-            };
-        }
         let error = |e| PageError::Record(self.store.error(e));
         let mut write = self.store.write().await.map_err(PageError::Record)?;
-        let done = query.execute(&mut *write).await.map_err(error)?;
+        let done = self.query(sql, binds).execute(&mut *write).await.map_err(error)?;
         write.commit().await.map_err(error)?;
         Ok(done.rows_affected())
     }
@@ -147,11 +146,17 @@ pub(super) struct Slice<T> {
     pub(super) later: bool,
 }
 
+/// The first `most` of some rows, and whether there are more.
+pub(super) fn first<T>(mut rows: Vec<T>, most: usize) -> (Vec<T>, bool) {
+    let more = rows.len() > most;
+    rows.truncate(most);
+    (rows, more)
+}
+
 impl<T> Slice<T> {
     /// Of `most + 1` rows in the direction of `edge`.
-    pub(super) fn cut(mut rows: Vec<T>, most: usize, edge: Option<&Edge>) -> Self {
-        let more = rows.len() > most;
-        rows.truncate(most);
+    pub(super) fn cut(rows: Vec<T>, most: usize, edge: Option<&Edge>) -> Self {
+        let (mut rows, more) = first(rows, most);
         match edge {
             None => Slice { rows, earlier: false, later: more },
             Some(Edge::After(_)) => Slice { rows, earlier: true, later: more },

@@ -35,6 +35,7 @@ use tower::ServiceBuilder;
 use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
 pub use guard::hash_password;
+pub(crate) use guard::same;
 pub use settings::{LISTEN, OidcSettings, ProxySettings, Role, SettingsError, WebSettings};
 
 use self::{
@@ -217,6 +218,8 @@ fn acts() -> Router<Page> {
         .route("/hosts/{host}/release", post(actions::release))
         .route("/settings/{setting}/object", post(actions::object))
         .route("/schedules/{schedule}/check", post(actions::check_schedule))
+        .route("/notices/retry", post(actions::retry_all))
+        .route("/notices/{notice}/retry", post(actions::retry))
         .route("/logout", post(guard::log_out))
 }
 

@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crate::flags::{folder, run};
 use crate::local::{Folder, Said};
@@ -58,7 +61,12 @@ impl Heard {
 
     /// A web hook.
     pub(crate) fn hook() -> Self {
-        Self::by(|mut stream| {
+        Self::hook_that(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// A web hook that answers as long as this is true, and otherwise hangs up.
+    pub(crate) fn hook_that(answers: Arc<AtomicBool>) -> Self {
+        Self::by(move |mut stream| {
             let (mut heard, mut part) = (String::new(), [0; 65536]);
             loop {
                 let read = stream.read(&mut part).ok()?;
@@ -68,6 +76,9 @@ impl Heard {
                 if length.is_none_or(|length: usize| body.len() >= length) || read == 0 {
                     break;
                 }
+            }
+            if !answers.load(Ordering::SeqCst) {
+                return None;
             }
             stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").ok()?;
             Some(heard)

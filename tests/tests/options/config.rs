@@ -25,7 +25,7 @@ const TABLES: [(&str, &[&str]); 8] = [
     ("mail", &["ca_file", "from", "list_id", "password_file", "reply_to", "security", "server", "timeout", "user"]),
     ("notify", &["digest", "only", "operators"]),
     ("record", &["folder", "store"]),
-    ("serve", &["listen", "oidc", "proxy", "schedules", "url", "users"]),
+    ("serve", &["listen", "metrics_token_file", "oidc", "proxy", "schedules", "url", "users"]),
     (
         "serve.oidc",
         &["client_id", "client_secret_file", "groups_claim", "issuer", "name_claim", "operators", "readers", "scopes"],

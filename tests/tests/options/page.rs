@@ -40,6 +40,13 @@ fn status(answers: impl IntoIterator<Item = Answer>) -> Vec<u16> {
     answers.into_iter().map(|answer| answer.status()).collect()
 }
 
+/// What Prometheus is answered that sends these headers; metrics are there if it is 200.
+fn scraped(server: &Server, headers: &str) -> u16 {
+    let answer = server.ask("GET /metrics", &server.at, headers, "");
+    assert_eq!(answer.text.contains("rectify_store_up 1"), answer.status() == 200, "{answer:?}");
+    answer.status()
+}
+
 const PAGES: [&str; 7] = ["/", "/settings", "/runs", "/schedules", "/schedules/yearly", "/notices", "/actions"];
 
 #[test]
@@ -55,12 +62,19 @@ fn without_accounts_everybody_on_this_machine_reads_and_nobody_acts() {
     let answer = anybody.post("/schedules/yearly/check", "");
     assert!(answer.status() == 403 && answer.text.contains("this page is read-only"), "{answer:?}");
     assert_eq!(Browser::at(&server, "http", "rectify.example.org").get("/").status(), 421, "another's name");
+    assert_eq!(scraped(&server, ""), 200);
     server.end();
     // The name that a proxy in front has.
-    configure(&open, "url = \"http://rectify.example.org\"\n");
+    configure(&open, "url = \"http://rectify.example.org\"\nmetrics_token_file = \"token\"\n");
+    let none = open.run(&["serve", "-i", "fleet.yml"]);
+    assert!(none.code == Some(5) && none.stderr.contains("`metrics_token_file`: reading token"), "{}", none.all());
+    open.write("token", "s3cret\n");
     let server = Server::new(&open, &FLEET);
     let named = ["rectify.example.org", "other.example.org"].map(|host| Browser::at(&server, "http", host).get("/"));
     assert_eq!(status(named), [200, 421]);
+    let tokens = ["", "authorization: Bearer guess\r\n", "authorization: Bearer s3cret\r\n"];
+    assert_eq!(tokens.map(|token| scraped(&server, token)), [401, 401, 200]);
+    assert_eq!(server.ask("GET /healthz", &server.at, "", "").status(), 200, "that it lives is no secret");
     server.end();
 }
 

@@ -248,10 +248,8 @@ fn body(page: &mut Page, same: &Same, detail: Detail<'_>) {
 
 /// What a task manages, and the loop's item where that says something else.
 fn subject(same: &Same) -> String {
-    match same.item.as_deref().filter(|item| !item.is_empty()) {
-        None => same.subject.clone(),
-        Some(item) if same.subject.is_empty() => item.to_owned(),
-        Some(item) if same.subject.contains(item) => same.subject.clone(),
-        Some(item) => format!("{}  ({item})", same.subject),
+    match same.about() {
+        (subject, None) => subject.to_owned(),
+        (subject, Some(item)) => format!("{subject}  ({item})"),
     }
 }

@@ -7,6 +7,7 @@ mod queries;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod token;
 mod web;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
+pub use token::TokenFile;
 pub use web::router;
 
 /// How long the record may take to answer a scrape.

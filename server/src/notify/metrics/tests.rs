@@ -193,7 +193,7 @@ fn rules_and_dashboard_ask_for_nothing_that_is_not_there() {
 
 async fn get(metrics: &Arc<Metrics>, path: &str) -> (StatusCode, String, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
-    let answer = router(Arc::clone(metrics)).oneshot(request).await.unwrap();
+    let answer = router(Arc::clone(metrics), None).oneshot(request).await.unwrap();
     let (status, kind) = (answer.status(), answer.headers()[CONTENT_TYPE].to_str().unwrap().to_owned());
     let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
     (status, kind, String::from_utf8(body.to_vec()).unwrap())

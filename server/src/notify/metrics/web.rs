@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz`, `/readyz`: for machines, and therefore without a session. No host is named in them.
+//! `/metrics`, `/healthz`, `/readyz`: for machines, and therefore without a session; `/metrics` with a token, where one is set. No host is named in them.
 
 use std::sync::Arc;
 
@@ -6,21 +6,22 @@ use axum::{
     Router,
     extract::State,
     http::{
-        StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+        HeaderMap, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
     },
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::get,
 };
 
-use super::Metrics;
+use super::{Metrics, TokenFile};
 
 /// What Prometheus is told that this is: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The routes, to be merged with those of the page.
-pub fn router(metrics: Arc<Metrics>) -> Router {
+/// The routes, to be merged with those of the page. With a token, `/metrics` answers to whoever shows it.
+pub fn router(metrics: Arc<Metrics>, token: Option<TokenFile>) -> Router {
+    let scrape = move |State(metrics): State<Arc<Metrics>>, headers: HeaderMap| scrape(metrics, token.clone(), headers);
     Router::new()
         .route("/metrics", get(scrape))
         .route("/healthz", get(|| async { answer(StatusCode::OK, PLAIN, "alive\n".into()) }))
@@ -28,8 +29,12 @@ pub fn router(metrics: Arc<Metrics>) -> Router {
         .with_state(metrics)
 }
 
-async fn scrape(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    answer(StatusCode::OK, OPEN_METRICS, metrics.text().await)
+async fn scrape(metrics: Arc<Metrics>, token: Option<TokenFile>, headers: HeaderMap) -> Response {
+    if token.is_some_and(|token| !token.is_shown(&headers)) {
+        let refused = answer(StatusCode::UNAUTHORIZED, PLAIN, "the token is missing, or is not the right one\n".into());
+        return ([(WWW_AUTHENTICATE, "Bearer")], refused).into_response();
+    }
+    answer(StatusCode::OK, OPEN_METRICS, metrics.text().await).into_response()
 }
 
 /// Ready is who can read the record and whose scheduler lives.

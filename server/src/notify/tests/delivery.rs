@@ -107,6 +107,44 @@ fn an_address_that_is_refused_is_given_up_after_five_attempts() {
 }
 
 #[test]
+fn what_was_given_up_is_tried_anew_with_all_the_attempts_of_a_new_message() {
+    both(|store| async move {
+        let answers = Arc::new(AtomicU16::new(410));
+        let said = Arc::clone(&answers);
+        let (gone, other) = (HookServer::start(move || said.load(Ordering::SeqCst)), HookServer::start(|| 410));
+        told(&store, &[&gone.url(), &other.url()]).await;
+        let channels = channels(None);
+        let all = async |mut now: Timestamp| {
+            let mut attempts = 0;
+            while undelivered(&store).await.unwrap().iter().any(|notice| notice.next.is_some()) {
+                let done = deliver(&store, &channels, now).await.unwrap();
+                (attempts, now) = (attempts + done.failed.len() + done.dead.len(), now + minutes(30));
+            }
+            attempts
+        };
+        assert_eq!(all(ten()).await, 10, "five for each");
+        let later = ten() + minutes(60 * 100);
+        let id = undelivered(&store).await.unwrap().remove(0).id;
+        let by = By { author: "eva", address: "terminal" };
+        assert_eq!(retry(&store, Some("nonsense"), by, later).await.unwrap(), 0);
+        assert_eq!(retry(&store, Some(&id), by, later).await.unwrap(), 1);
+        assert_eq!(retry(&store, Some(&id), by, later).await.unwrap(), 0, "it is not given up any more");
+        assert_eq!(all(later).await, 5, "it is younger than its patience again");
+        answers.store(200, Ordering::SeqCst);
+        assert_eq!(retry(&store, None, by, later).await.unwrap(), 2);
+        let done = deliver(&store, &channels, later).await.unwrap();
+        assert_eq!((done.delivered, done.failed.len()), (1, 1));
+        let rows = sqlx::query("SELECT author, address, action, object, outcome FROM actions ORDER BY at, object");
+        let rows = rows.fetch_all(store.pool()).await.unwrap();
+        let text = |row: &sqlx::any::AnyRow| (0..5).map(|n| row.get::<String, _>(n)).collect::<Vec<_>>().join(" ");
+        let wanted = [format!("eva terminal retry {id} done"), "eva terminal retry all done".to_owned()];
+        let mut written: Vec<String> = rows.iter().map(text).collect();
+        written.sort_by_key(|line| line.contains(" all "));
+        assert_eq!(written, wanted);
+    });
+}
+
+#[test]
 fn a_mail_server_that_is_down_for_a_day_loses_nothing_and_for_four_is_given_up() {
     both(|store| async move {
         let up = MailServer::start(|_| "250 ok");

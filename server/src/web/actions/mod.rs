@@ -4,6 +4,7 @@ mod check;
 mod correct;
 mod hold;
 mod object;
+mod retry;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ pub(super) use check::{check_host, check_schedule};
 pub(super) use correct::{ask_correct, correct};
 pub(super) use hold::{hold, release};
 pub(super) use object::object;
+pub(super) use retry::{retry, retry_all};
 
 use super::{Page, PageError, guard::Visitor};
 use crate::schedule::{Ask, Begun, Commands};

@@ -71,7 +71,7 @@ async fn signed<T: DeserializeOwned + Send>(request: Request, page: &Page) -> Re
     let form = axum::Form::<Signed<T>>::from_request(request, page).await;
     let axum::Form(Signed { csrf, fields }) = form.map_err(|e| PageError::refused(e.status(), e.body_text()))?;
     if !same(&csrf, &who.csrf) {
-        let why = "the form is not from this session: load the page again, and send it from there";
+        let why = "this form was made for another login: load the page again, and send it from there";
         actions::refused(page, &visitor, &path, why).await?;
         return Err(PageError::refused(StatusCode::FORBIDDEN, why));
     }

@@ -21,6 +21,7 @@ pub(super) use headers::{headers, host};
 pub(super) use limit::Limits;
 pub(super) use login::{log_in, log_out, login_page};
 pub(super) use oidc::{Provider, oidc_back, oidc_begin};
+pub(crate) use token::same;
 pub(super) use users::Users;
 pub use users::hash_password;
 pub(super) use visitor::{Visitor, Who, admit, identify, same_origin};

@@ -42,7 +42,7 @@ impl Token {
 }
 
 /// Whether two words are the same; how long it takes does not tell where they differ.
-pub(in crate::web) fn same(a: &str, b: &str) -> bool {
+pub(crate) fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 

@@ -8,10 +8,11 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{behind, moment};
+use super::{earlier, moment};
 use crate::web::{
     Page, PageError,
     answer::{encoded, html},
+    db::first,
     guard::Visitor,
     queries::{
         self,
@@ -188,17 +189,13 @@ pub(in crate::web) async fn host(
     let db = page.db();
     let host = queries::host::host(db, &name).await?;
     let frame = page.frame(&visitor, host.name.clone(), "fleet");
-    let mut items = queries::host::items(db, host.id).await?;
-    let more_items = items.len() > ITEMS;
-    items.truncate(ITEMS);
+    let (items, more_items) = first(queries::host::items(db, host.id).await?, ITEMS);
     let open = items.len();
     let before = moment(asked.before.as_deref());
-    let mut happened = queries::host::timeline(db, host.id, before.as_ref()).await?;
-    let more = happened.len() > TIMES;
-    happened.truncate(TIMES);
+    let (happened, more) = first(queries::host::timeline(db, host.id, before.as_ref()).await?, TIMES);
     let looks = queries::host::looks(db, host.id).await?;
     let path = encoded(&host.name);
-    let earlier = happened.last().filter(|_| more).map(|h| format!("/hosts/{path}?{}", behind(h.at, &h.id)));
+    let earlier = earlier(more, &happened, |row| (row.at, &row.id), &format!("/hosts/{path}"), "");
     let schedules = if frame.operates() { page.schedules_of(host.id).await? } else { Vec::new() };
     let stances = queries::host::stances(db, host.id).await?;
     html(&HostPage {

@@ -8,10 +8,11 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{behind, moment, query, schedule::said};
+use super::{earlier, moment, query, schedule::said};
 use crate::web::{
     Page, PageError,
-    answer::html,
+    answer::{encoded, html},
+    db::first,
     guard::Visitor,
     queries::{
         self, PAGE,
@@ -21,10 +22,13 @@ use crate::web::{
 };
 
 /// The states of notices in the order in which they matter.
-const STATES: [&str; 4] = ["failing", "given up", "waiting", "delivered"];
+const STATES: [&str; 4] = ["failing", GIVEN_UP, "waiting", "delivered"];
+const GIVEN_UP: &str = "given up";
 
 struct Notice {
     row: NoticeRow,
+    /// Of one that was given up.
+    path: Option<String>,
     badge: Badge,
     at: When,
     delivered: Option<When>,
@@ -42,6 +46,9 @@ struct Count {
 #[template(path = "page/notices.html")]
 struct NoticesPage {
     frame: Frame,
+    told: bool,
+    /// How many were given up, where it is more than one.
+    given_up: Option<i64>,
     counts: Vec<Count>,
     notices: Vec<Notice>,
     earlier: Option<String>,
@@ -53,6 +60,7 @@ struct NoticesPage {
 pub(in crate::web) struct Asked {
     state: String,
     before: Option<String>,
+    told: Option<String>,
 }
 
 /// `GET /notices`.
@@ -70,23 +78,14 @@ pub(in crate::web) async fn notices(
         Count { badge: Badge::of(state), n, link, chosen }
     });
     let before = moment(asked.before.as_deref());
-    let mut rows = queries::log::notices(page.db(), &asked.state, before.as_ref()).await?;
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let earlier = rows.last().filter(|_| more).map(|last| {
-        let rest = query(&[("state", &asked.state)]);
-        format!("/notices?{}{}{rest}", behind(last.at, &last.id), if rest.is_empty() { "" } else { "&" })
-    });
+    let (rows, more) = first(queries::log::notices(page.db(), &asked.state, before.as_ref()).await?, PAGE);
+    let rest = query(&[("state", &asked.state)]);
+    let earlier = earlier(more, &rows, |row| (row.at, &row.id), "/notices", &rest);
     let notice = |row: NoticeRow| {
-        let state = match (row.delivered, row.dead, row.tries) {
-            (Some(_), ..) => "delivered",
-            (None, Some(_), _) => "given up",
-            (None, None, 0) => "waiting",
-            _ => "failing",
-        };
-        let open = row.delivered.is_none() && row.dead.is_none();
+        let open = matches!(row.state.as_str(), "waiting" | "failing");
         Notice {
-            badge: Badge::of(state),
+            badge: Badge::of(&row.state),
+            path: (row.state == GIVEN_UP).then(|| encoded(&row.id)),
             at: frame.when(&row.at),
             delivered: row.delivered.as_ref().map(|at| frame.when(at)),
             next: open.then(|| frame.when(&row.next_try)),
@@ -94,7 +93,9 @@ pub(in crate::web) async fn notices(
         }
     };
     let notices = rows.into_iter().map(notice).collect();
-    html(&NoticesPage { counts: counts.collect(), notices, earlier, frame })
+    let given_up = known.iter().find(|(of, n)| of == GIVEN_UP && *n > 1).map(|(_, n)| *n);
+    let told = asked.told.as_deref() == Some("retry");
+    html(&NoticesPage { counts: counts.collect(), told, given_up, notices, earlier, frame })
 }
 
 struct Action {
@@ -120,10 +121,9 @@ pub(in crate::web) async fn actions(
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, PageError> {
     let frame = page.frame(&visitor, "Actions", "actions");
-    let mut rows = queries::log::actions(page.db(), moment(asked.before.as_deref()).as_ref()).await?;
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let earlier = rows.last().filter(|_| more).map(|last| format!("/actions?{}", behind(last.at, &last.id)));
+    let before = moment(asked.before.as_deref());
+    let (rows, more) = first(queries::log::actions(page.db(), before.as_ref()).await?, PAGE);
+    let earlier = earlier(more, &rows, |row| (row.at, &row.id), "/actions", "");
     let action = |row: ActionRow| Action {
         badge: Badge::of(&row.outcome),
         at: frame.when(&row.at),

@@ -38,9 +38,11 @@ fn moment(text: Option<&str>) -> Option<(i64, String)> {
     Some((at.parse().ok()?, id.to_owned()))
 }
 
-/// The query that goes on behind a row.
-fn behind(at: i64, id: &str) -> String {
-    format!("before={at}~{}", encoded(id))
+/// The link to what is earlier than the last row that is shown, if anything is; `rest` is what else is asked for.
+fn earlier<T>(more: bool, rows: &[T], of: impl Fn(&T) -> (i64, &str), path: &str, rest: &str) -> Option<String> {
+    let (at, id) = rows.last().filter(|_| more).map(of)?;
+    let and = if rest.is_empty() { "" } else { "&" };
+    Some(format!("{path}?before={at}~{}{and}{rest}", encoded(id)))
 }
 
 /// A query of the pairs that say something.
@@ -56,7 +58,10 @@ mod tests {
 
     #[test]
     fn places_in_lists_survive_a_link() {
-        assert_eq!(behind(7, "r/1/2"), "before=7~r%2F1%2F2");
+        let link = |more, rest| earlier(more, &[(9, "x"), (7, "r/1/2")], |row| *row, "/runs", rest);
+        assert_eq!(link(true, "").as_deref(), Some("/runs?before=7~r%2F1%2F2"));
+        assert_eq!(link(true, "mode=check").as_deref(), Some("/runs?before=7~r%2F1%2F2&mode=check"));
+        assert_eq!(link(false, ""), None);
         assert_eq!(moment(Some("7~r/1/2")), Some((7, "r/1/2".to_owned())));
         for wrong in [None, Some(""), Some("7"), Some("x~y"), Some("99999999999999999999~y")] {
             assert_eq!(moment(wrong), None);

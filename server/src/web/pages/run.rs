@@ -10,10 +10,11 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{behind, moment, query};
+use super::{earlier, moment, query};
 use crate::web::{
     Page, PageError,
     answer::{encoded, html},
+    db::first,
     guard::Visitor,
     queries::{
         self, PAGE,
@@ -90,16 +91,11 @@ pub(in crate::web) async fn runs(
 ) -> Result<Html<String>, PageError> {
     let Asked { cause, mode, schedule, before } = asked.clone();
     let filter = RunFilter { cause, mode, schedule };
-    let mut rows = queries::runs::runs(page.db(), &filter, moment(before.as_deref()).as_ref()).await?;
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
+    let (rows, more) = first(queries::runs::runs(page.db(), &filter, moment(before.as_deref()).as_ref()).await?, PAGE);
     let mut frame = page.frame(&visitor, "Runs", "runs");
     frame.refresh = if rows.iter().any(|run| run.ended.is_none()) { LIVE } else { 0 };
     let pairs = [("cause", filter.cause.as_str()), ("mode", &filter.mode), ("schedule", &filter.schedule)];
-    let earlier = rows.last().filter(|_| more).map(|last| {
-        let rest = query(&pairs);
-        format!("/runs?{}{}{rest}", behind(last.began, &last.id), if rest.is_empty() { "" } else { "&" })
-    });
+    let earlier = earlier(more, &rows, |row| (row.began, &row.id), "/runs", &query(&pairs));
     let lines = rows.into_iter().map(|row| Line::of(row, &frame)).collect();
     html(&RunsPage { schedules: queries::schedules::names(page.db()).await?, asked, lines, earlier, frame })
 }
@@ -154,9 +150,7 @@ pub(in crate::web) async fn run(
         let link = format!("/runs/{path}?{}#hosts", query(&[("state", if chosen { "" } else { &state })]));
         Count { badge: Badge::of(&state), n, link, chosen }
     });
-    let mut hosts = queries::runs::hosts(page.db(), &row.id, &which.state, &which.after).await?;
-    let more = hosts.len() > PAGE;
-    hosts.truncate(PAGE);
+    let (hosts, more) = first(queries::runs::hosts(page.db(), &row.id, &which.state, &which.after).await?, PAGE);
     let later = hosts.last().filter(|_| more);
     let later =
         later.map(|last| format!("/runs/{path}?{}#hosts", query(&[("state", &which.state), ("after", &last.name)])));

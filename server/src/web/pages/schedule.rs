@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::web::{
     Page, PageError,
     answer::{encoded, html},
+    db::first,
     guard::Visitor,
     queries::{
         self, PAGE,
@@ -106,9 +107,7 @@ pub(in crate::web) async fn schedule(
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, PageError> {
     let row = queries::schedules::one(page.db(), &name).await?;
-    let mut rounds = queries::schedules::rounds(page.db(), &row.name, asked.before).await?;
-    let more = rounds.len() > PAGE;
-    rounds.truncate(PAGE);
+    let (rounds, more) = first(queries::schedules::rounds(page.db(), &row.name, asked.before).await?, PAGE);
     let path = encoded(&row.name);
     let mut frame = page.frame(&visitor, row.name.clone(), "schedules");
     let earlier = rounds.last().filter(|_| more).map(|last| format!("/schedules/{path}?before={}", last.due));

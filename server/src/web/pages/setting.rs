@@ -15,6 +15,7 @@ use crate::{
     web::{
         Page, PageError,
         answer::{encoded, html},
+        db::first,
         guard::Visitor,
         office::Office,
         queries::{
@@ -207,15 +208,11 @@ pub(in crate::web) async fn setting(
     let office = page.office().await?;
     let described = office.as_ref().and_then(|office| Described::of(office, &id, &frame));
     let counts = queries::setting::counts(db, &id).await?;
-    let mut drifts = queries::setting::drifts(db, &id).await?;
+    let (drifts, more_drifts) = first(queries::setting::drifts(db, &id).await?, DRIFTS);
     if counts.is_empty() && drifts.is_empty() && described.is_none() {
         return Err(PageError::Missing(format!("no run has seen a setting called {id:?}")));
     }
-    let more_drifts = drifts.len() > DRIFTS;
-    drifts.truncate(DRIFTS);
-    let mut skips = queries::setting::skips(db, &id).await?;
-    let more_skips = skips.len() > SKIPS;
-    skips.truncate(SKIPS);
+    let (skips, more_skips) = first(queries::setting::skips(db, &id).await?, SKIPS);
     let edge = At { after: asked.after, before: asked.before }.edge();
     let hosts = queries::setting::hosts(db, &id, &asked.mode, edge.as_ref()).await?;
     let path = encoded(&id);

@@ -20,12 +20,13 @@ pub(in crate::web) struct NoticeRow {
     pub(in crate::web) tries: i64,
     pub(in crate::web) next_try: i64,
     pub(in crate::web) delivered: Option<i64>,
-    pub(in crate::web) dead: Option<i64>,
+    /// delivered, given up, failing, waiting
+    pub(in crate::web) state: String,
     pub(in crate::web) trouble: Option<String>,
 }
 
 /// What stands for a notice's state in SQL.
-const STATE: &str = "CASE WHEN delivered IS NOT NULL THEN 'delivered' WHEN dead IS NOT NULL THEN 'given up' WHEN tries > 0 THEN 'failing' ELSE 'waiting' END";
+const STATE: &str = "CASE WHEN delivered IS NOT NULL THEN 'delivered' WHEN dead IS NOT NULL THEN 'given up' WHEN tries > forgiven THEN 'failing' ELSE 'waiting' END";
 
 /// How many notices are delivered, waiting, failing and given up.
 pub(in crate::web) async fn notice_counts(db: &Db) -> Result<Vec<(String, i64)>, PageError> {
@@ -40,7 +41,7 @@ pub(in crate::web) async fn notices(
     before: Option<&(i64, String)>,
 ) -> Result<Vec<NoticeRow>, PageError> {
     let sql = format!(
-        "SELECT id, at, recipient, channel, subject, tries, next_try, delivered, dead, trouble FROM outbox \
+        "SELECT id, at, recipient, channel, subject, tries, next_try, delivered, trouble, {STATE} AS state FROM outbox \
          WHERE at <= $1 AND (at, id) < ($1, $2) AND ($3 = '' OR {STATE} = $3) ORDER BY at DESC, id DESC LIMIT {}",
         PAGE + 1
     );
@@ -55,7 +56,7 @@ pub(in crate::web) async fn notices(
             tries: row.int("tries")?,
             next_try: row.int("next_try")?,
             delivered: row.maybe_int("delivered")?,
-            dead: row.maybe_int("dead")?,
+            state: row.text("state")?,
             trouble: row.maybe_text("trouble")?,
         })
     };

@@ -111,6 +111,30 @@ async fn what_was_seen_is_corrected_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_message_that_was_given_up_is_tried_anew() {
+    let (site, _asked, _folder) = closed(WebSettings::default()).await;
+    let mut eva = Browser::of(&site, "eva").await;
+    let page = eva.get(&site, "/notices?state=given%20up").await.text;
+    assert!(page.contains("mailbox gone") && page.contains("action=\"/notices/x3/retry\""), "{page}");
+    assert!(!page.contains("/notices/retry"), "one has a button of its own, and needs none for all");
+    let answer = eva.post(&site, "/notices/x3/retry", &[]).await;
+    assert_eq!(answer.header("location"), "/notices?told=retry", "{}", answer.text);
+    let page = eva.get(&site, "/notices?told=retry").await.text;
+    assert!(page.contains("It is tried anew") && !page.contains("x3/retry"), "{page}");
+    for path in ["/notices/x3/retry", "/notices/x1/retry", "/notices/none/retry", "/notices/retry"] {
+        assert_eq!(eva.post(&site, path, &[]).await.status, StatusCode::CONFLICT, "{path}");
+    }
+    assert!(log(&site).await.contains(&"eva retry x3 done".to_owned()));
+    change(&site, "UPDATE outbox SET dead = 5 WHERE id IN ('x2', 'x3')").await;
+    assert!(eva.get(&site, "/notices").await.text.contains("Try all 2 anew"));
+    assert_eq!(eva.post(&site, "/notices/retry", &[]).await.status, StatusCode::SEE_OTHER);
+    assert!(log(&site).await.contains(&"eva retry all done".to_owned()));
+    let mut tom = Browser::of(&site, "tom").await;
+    change(&site, "UPDATE outbox SET dead = 5 WHERE id IN ('x2', 'x3')").await;
+    assert!(!tom.get(&site, "/notices").await.text.contains("/retry"), "readers have no buttons");
+}
+
+#[tokio::test]
 async fn what_the_server_refuses_is_said_and_written_down() {
     let (commands, asked) = server(Some("outside the maintenance hours (daily 22:00 to 04:00 UTC)"));
     let folder = tempfile::tempdir().unwrap();

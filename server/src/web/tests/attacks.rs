@@ -15,13 +15,15 @@ use super::{
 use crate::web::{ProxySettings, WebSettings};
 
 /// Every way to change something, with fields that would do it.
-const ACTS: [(&str, &[(&str, &str)]); 6] = [
+const ACTS: [(&str, &[(&str, &str)]); 8] = [
     ("/hosts/bastion.example.org/check", &[("schedule", "hourly")]),
     ("/hosts/bastion.example.org/correct", &[("schedule", "hourly"), ("digest", "x")]),
     ("/hosts/bastion.example.org/hold", &[("hours", "2"), ("reason", "r")]),
     ("/hosts/bastion.example.org/release", &[]),
     ("/settings/motd/object", &[("owner", "team1"), ("reason", "r")]),
     ("/schedules/hourly/check", &[]),
+    ("/notices/x3/retry", &[]),
+    ("/notices/retry", &[]),
 ];
 
 #[tokio::test]
