@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use drift::Drift;
 pub(crate) use notices::{Notices, NoticesVerb};
-pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, When};
+pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, Speed, When};
 pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
 pub(crate) use serve::{Serve, ServeVerb};
 
@@ -150,7 +150,7 @@ pub(crate) enum Verb {
     /// List the runs that are recorded, the newest first
     #[command(after_help = "Examples:\n  \
         rectify runs --since 7d                    this week's runs\n  \
-        rectify runs -l web1                       what they came to on one host\n  \
+        rectify runs -l 'web*'                     what they came to on some hosts\n  \
         rectify runs prune --keep 90d --dry-run    what would be forgotten")]
     Runs(Runs),
     /// Show the report of a recorded run
@@ -159,6 +159,10 @@ pub(crate) enum Verb {
         rectify show latest --host web1")]
     Show(ShowRun),
     /// Show a recorded run as it was shown when it ran; also one that broke off
+    #[command(after_help = "Examples:\n  \
+        rectify replay latest                all of it at once\n  \
+        rectify replay latest --speed 1      as fast as it ran\n  \
+        rectify replay latest --speed 10     ten times as fast")]
     Replay(Replay),
     /// Compare two recorded runs: what is new, gone or different, per host and thing
     #[command(after_help = "It ends with 0 if nothing differs, and with 2 if something does.")]

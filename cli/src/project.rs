@@ -114,21 +114,29 @@ impl Project {
 }
 
 fn limit(inventory: &Inventory, text: &str, found: &mut Diagnostics) -> Result<BTreeSet<String>, Expected> {
+    let (hosts, unmatched) = limited(inventory, text)?;
+    if hosts.is_empty() {
+        let why = if unmatched.is_empty() { String::new() } else { format!(": {}", unmatched.join("; ")) };
+        return Err(Expected::usage(format!("--limit {text:?} leaves no host of the inventory{why}")));
+    }
+    for part in unmatched {
+        found.push(Diagnostic::warning("limit", format!("--limit: {part}")));
+    }
+    Ok(hosts)
+}
+
+/// The hosts that `--limit` leaves, and what is to be said of parts of it that match nothing.
+///
+/// # Errors
+/// What is no pattern, and a file of patterns that cannot be read.
+pub(crate) fn limited(inventory: &Inventory, text: &str) -> Result<(BTreeSet<String>, Vec<String>), Expected> {
     let read = |path: &str| {
         let bytes = Files::read(&Disk::default(), path.as_ref())?;
         String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8 text"))
     };
     let limit = Limit::parse(text, read).map_err(|e| Expected::usage(format!("--limit: {e}")))?;
     let picked = inventory.select("all", Some(&limit)).map_err(|e| Expected::usage(format!("--limit: {e}")))?;
-    if picked.hosts.is_empty() {
-        let why = unmatched(inventory, &picked.unmatched);
-        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
-        return Err(Expected::usage(format!("--limit {text:?} leaves no host of the inventory{why}")));
-    }
-    for part in unmatched(inventory, &picked.unmatched) {
-        found.push(Diagnostic::warning("limit", format!("--limit: {part}")));
-    }
-    Ok(picked.hosts.into_iter().map(str::to_owned).collect())
+    Ok((picked.hosts.into_iter().map(str::to_owned).collect(), unmatched(inventory, &picked.unmatched)))
 }
 
 /// Parts of a pattern that match nothing, each with what was probably meant.

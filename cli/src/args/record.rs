@@ -1,6 +1,6 @@
 //! The command line of the record: runs, what they did, and what is kept of them.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{Span, Timestamp, Zoned, civil::Date};
@@ -13,8 +13,8 @@ use super::Verbosity;
 pub(crate) struct Runs {
     #[command(subcommand)]
     pub(crate) verb: Option<RunsVerb>,
-    /// Only runs in which this host was looked at, and what they came to there
-    #[arg(short, long, value_name = "HOST")]
+    /// Only runs in which a host of this pattern was looked at, and what they came to there; `@FILE` reads patterns from a file
+    #[arg(short, long, value_name = "PATTERN")]
     pub(crate) limit: Option<String>,
     /// Only runs with a task of this setting
     #[arg(long, value_name = "ID")]
@@ -66,6 +66,9 @@ pub(crate) struct Replay {
     /// The run: its id, the beginning of it, or `latest`
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
+    /// How many times as fast as it ran: 1 is as it was, 10 ten times as fast; all at once if not given
+    #[arg(long, value_name = "N")]
+    pub(crate) speed: Option<Speed>,
     #[command(flatten)]
     pub(crate) verbosity: Verbosity,
     /// Print the run's events as JSON, one a line, instead of the report
@@ -102,6 +105,35 @@ pub(crate) enum ExportFormat {
     Junit,
     Sarif,
     Csv,
+}
+
+/// How many times as fast as it was.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Speed(f64);
+
+impl FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<f64>() {
+            Ok(times) if times.is_finite() && times > 0.0 => Ok(Speed(times)),
+            _ => Err("not a number above 0, such as 1 or 10".into()),
+        }
+    }
+}
+
+impl Speed {
+    /// How long that lasts which lasted so many microseconds then.
+    pub(crate) fn lasts(self, micros: i64) -> Duration {
+        let seconds = Duration::from_micros(u64::try_from(micros).unwrap_or(0)).as_secs_f64() / self.0;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// How many microseconds of then have passed after so long.
+    pub(crate) fn reaches(self, passed: Duration) -> i64 {
+        let then = Duration::try_from_secs_f64(passed.as_secs_f64() * self.0).unwrap_or(Duration::MAX);
+        i64::try_from(then.as_micros()).unwrap_or(i64::MAX)
+    }
 }
 
 /// A moment in the past: so long ago, or the beginning of a day.
@@ -154,6 +186,15 @@ impl When {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_speed_is_a_number_above_nothing() {
+        let lasts = |text: &str| text.parse::<Speed>().unwrap().lasts(3_000_000).as_millis();
+        assert_eq!((lasts("1"), lasts("10"), lasts("0.5")), (3000, 300, 6000));
+        for wrong in ["", "0", "-1", "nan", "inf", "1x", "1e999"] {
+            assert!(wrong.parse::<Speed>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_moment_is_so_long_ago_or_a_day() {

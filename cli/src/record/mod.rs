@@ -2,6 +2,7 @@
 
 mod find;
 mod index;
+mod pace;
 mod play;
 
 use std::{io::Write as _, path::PathBuf};
@@ -10,7 +11,12 @@ use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chai
 use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl};
 use serde::Deserialize;
 
-pub(crate) use self::{find::find, index::Index, play::play};
+pub(crate) use self::{
+    find::find,
+    index::Index,
+    pace::{Pace, Wall},
+    play::play,
+};
 use crate::{config::Config, display::text::line, exit::Expected};
 
 /// `[record]`.

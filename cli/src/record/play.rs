@@ -8,22 +8,20 @@ use rectify_core::{
 };
 use rectify_server::store::{Ending, RunFolder};
 
+use super::pace::Pace;
 use crate::{
     display::{Display, Options, text::line},
     exit::Expected,
 };
 
-/// How often a picture is made, in microseconds of the run.
-const TICK: i64 = 100_000;
-
-/// Feeds a run's events into the display; only those of one host, if one is named.
+/// Feeds a run's events into the display, with progress if it has a `pace`; only those of one host, if one is named.
 ///
 /// # Errors
 /// A run of which nothing can be read, a host that it does not have, and an output that cannot be written.
 pub(crate) fn play(
     folder: &RunFolder,
     only: Option<&str>,
-    progress: bool,
+    mut pace: Option<Pace<'_>>,
     options: Options,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -32,20 +30,18 @@ pub(crate) fn play(
     let mut warnings: Vec<u8> = Vec::new();
     let mut taken = 0;
     let display = Display::new(options, out, err);
-    let mut display = if progress { display } else { display.at_the_end() };
-    let mut painted = 0;
+    let mut display = if pace.is_some() { display } else { display.at_the_end() };
     for event in events.by_ref() {
         let at = event.at;
         let Some(what) = of_host(event.what, only)? else { continue };
+        if let Some(pace) = &mut pace {
+            pace.until(at, |now| display.tick(now));
+        }
         if let Err(illegal) = display.take(&Event { seq: taken, at, what }) {
             writeln!(warnings, "warning: the record makes no sense from here on: {illegal}")?;
             break;
         }
         taken += 1;
-        if at.saturating_sub(painted) >= TICK {
-            display.tick(at);
-            painted = at;
-        }
     }
     if taken == 0 {
         let why = match events.ending() {

@@ -5,7 +5,7 @@ use crate::{
     config::Config,
     display::Output,
     exit::{self, Expected},
-    record::{find, play, settings},
+    record::{Pace, Wall, find, play, settings},
     run::screen,
 };
 
@@ -19,6 +19,8 @@ pub(crate) fn run(args: &Replay, common: &Common) -> anyhow::Result<u8> {
     let output = if args.json { Output::Json } else { Output::Report };
     let mut options = super::show_run::options(&folder, output, args.verbosity.verbose, common)?;
     options.screen = screen(output == Output::Report);
-    play(&folder, None, true, options, &mut std::io::stdout().lock(), &mut std::io::stderr())?;
+    let wall = Wall::new();
+    let pace = Pace::new(&wall, args.speed);
+    play(&folder, None, Some(pace), options, &mut std::io::stdout().lock(), &mut std::io::stderr())?;
     Ok(exit::OK)
 }

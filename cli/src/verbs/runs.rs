@@ -1,11 +1,11 @@
 //! `rectify runs`: what is recorded.
 
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
 
 use console::measure_text_width;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
-use rectify_core::text::chain;
-use rectify_server::store::{Head, OfHost, RunFilter, RunRow};
+use rectify_core::{inventory::Inventory, text::chain};
+use rectify_server::store::{Head, OfHosts, RunFilter, RunRow, Store};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     display::text::{count, line, names, passed, time},
     exit::{self, Expected},
+    project::limited,
     record::open,
     theme::{Meaning, Theme},
 };
@@ -29,14 +30,14 @@ pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
         Some(RunsVerb::Forget { hosts }) => return runtime.block_on(forget(&config, hosts)),
         None => {}
     }
-    let filter = RunFilter {
-        host: args.limit.clone(),
-        setting: args.setting.clone(),
-        since: args.since.map(micros).transpose()?,
-        limit: None,
-    };
+    let since = args.since.map(micros).transpose()?;
     let runs = runtime.block_on(async {
         let store = open(&config).await?;
+        let hosts = match &args.limit {
+            Some(pattern) => Some(chosen(&store, pattern).await?),
+            None => None,
+        };
+        let filter = RunFilter { hosts, setting: args.setting.clone(), since };
         let runs = store.runs(&filter).await.map_err(|e| Expected::failed(chain(&e)))?;
         store.close().await;
         anyhow::Ok(runs)
@@ -52,6 +53,17 @@ pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
         writeln!(std::io::stderr(), "no such run is recorded")?;
     }
     Ok(exit::OK)
+}
+
+/// The hosts of the record that a pattern chooses; a part of it that matches none is told of.
+async fn chosen(store: &Store, pattern: &str) -> anyhow::Result<BTreeSet<String>> {
+    let known = store.hosts().await.map_err(|e| Expected::failed(chain(&e)))?;
+    let names = known.iter().map(|(name, groups)| (name.as_str(), groups.as_slice()));
+    let (hosts, unmatched) = limited(&Inventory::of_names(names), pattern)?;
+    for part in unmatched {
+        writeln!(std::io::stderr(), "warning: --limit: in the record, {}", line(&part))?;
+    }
+    Ok(hosts)
 }
 
 async fn prune(config: &Config, keep: When, dry: bool) -> anyhow::Result<u8> {
@@ -115,20 +127,29 @@ fn ending(run: &RunRow) -> (Meaning, &'static str) {
     }
 }
 
-/// What a run came to on the one host.
-fn on_host(of: &OfHost) -> (Meaning, String) {
-    let state = of.state.as_str();
+/// The states of hosts, the worst first.
+const WORST: [&str; 6] = ["unreachable", "failing", "drifted", "pending", "held", "fine"];
+
+/// What a run came to on the hosts that were asked for: `fine, 1 changed`, `1 failing, 2 fine: 3 changed`.
+fn on_hosts(of: &OfHosts) -> (Meaning, String) {
+    let mut states: Vec<(&str, i64)> = of.states.iter().map(|(state, n)| (state.as_str(), *n)).collect();
+    states.sort_by_key(|(state, _)| WORST.iter().position(|worst| worst == state));
+    let meaning = match states.first() {
+        Some(("fine", _)) => Meaning::Ok,
+        Some(("failing" | "unreachable", _)) => Meaning::Failed,
+        Some(("held", _)) => Meaning::Skipped,
+        _ => Meaning::Changed,
+    };
+    let (head, between) = match states.as_slice() {
+        [(state, 1)] => (line(state), ", "),
+        several => (several.iter().map(|(state, n)| format!("{n} {}", line(state))).collect::<Vec<_>>().join(", "), ": "),
+    };
     let counts = [(of.changed, "changed"), (of.would, "would change"), (of.failed, "failed")];
     let counted = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
     let findings = (of.findings > 0).then(|| count(usize::try_from(of.findings).unwrap_or(0), "finding"));
-    let all: Vec<String> = std::iter::once(line(state)).chain(counted).chain(findings).collect();
-    let meaning = match state {
-        "fine" => Meaning::Ok,
-        "failing" | "unreachable" => Meaning::Failed,
-        "held" => Meaning::Skipped,
-        _ => Meaning::Changed,
-    };
-    (meaning, all.join(", "))
+    let counted: Vec<String> = counted.chain(findings).collect();
+    let words = if counted.is_empty() { head } else { format!("{head}{between}{}", counted.join(", ")) };
+    (meaning, words)
 }
 
 fn table(runs: &[RunRow], theme: Theme, out: &mut dyn Write) -> std::io::Result<()> {
@@ -170,7 +191,7 @@ fn row(run: &RunRow) -> ([String; 6], (Meaning, String)) {
     let cells =
         [line(&run.run), time(run.began, &TimeZone::system()), took, line(&what), line(&by), run.hosts.to_string()];
     let (meaning, words) = ending(run);
-    (cells, run.of.as_ref().map_or_else(|| (meaning, words.to_owned()), on_host))
+    (cells, run.of.as_ref().map_or_else(|| (meaning, words.to_owned()), on_hosts))
 }
 
 fn to_json(run: &RunRow) -> Value {
@@ -187,8 +208,8 @@ fn to_json(run: &RunRow) -> Value {
         "hosts": run.hosts,
         "exit_code": run.exit_code,
         "interrupted": run.interrupted,
-        "host": run.of.as_ref().map(|of| json!({
-            "state": of.state,
+        "on": run.of.as_ref().map(|of| json!({
+            "states": of.states,
             "changed": of.changed,
             "would": of.would,
             "failed": of.failed,

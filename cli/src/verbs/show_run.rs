@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ShowRun, common: &Common) -> anyhow::Result<u8> {
     let folder = find(&settings, &args.run)?;
     let options = options(&folder, Output::Report, args.verbosity.verbose, common)?;
     let mut text = Vec::new();
-    play(&folder, args.host.as_deref(), false, options, &mut text, &mut std::io::stderr())?;
+    play(&folder, args.host.as_deref(), None, options, &mut text, &mut std::io::stderr())?;
     let mut out = std::io::stdout().lock();
     if let Ok(head) = folder.head() {
         heading(&head, crate::theme(common, true), &mut out)?;

@@ -17,6 +17,23 @@ pub(super) struct Builder<'a> {
     pub(super) source: Option<Arc<str>>,
 }
 
+impl Inventory {
+    /// Of hosts that are known by nothing but their names and the names of the groups that each is in: patterns choose among them.
+    pub fn of_names<'n>(hosts: impl IntoIterator<Item = (&'n str, &'n [String])>) -> Self {
+        let mut found = Diagnostics::new();
+        let mut builder = Builder::new(&mut found);
+        for (name, groups) in hosts {
+            let host = builder.host(&Arc::from(name), None, Span::default());
+            for group in groups {
+                let group = builder.group(group, None);
+                builder.add_host(group, host);
+            }
+        }
+        builder.reconcile();
+        builder.inventory
+    }
+}
+
 impl<'a> Builder<'a> {
     pub(super) fn new(found: &'a mut Diagnostics) -> Self {
         let mut builder = Self { inventory: Inventory::default(), found, source: None };

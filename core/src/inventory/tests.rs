@@ -266,3 +266,24 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn patterns_choose_among_names_alone() {
+    let groups = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let (web, both) = (groups(&["web"]), groups(&["web", "db", "all"]));
+    let inventory = Inventory::of_names([("web2", &*web), ("web1", &both), ("db1", &[])]);
+    for (pattern, chosen) in [
+        ("web*,db1", &["web2", "web1", "db1"][..]),
+        ("web:&db", &["web1"]),
+        ("web:!db", &["web2"]),
+        ("~.*1$", &["web1", "db1"]),
+        ("ungrouped", &["db1"]),
+        ("all", &["web2", "web1", "db1"]),
+    ] {
+        let mut hosts = inventory.select(pattern, None).unwrap().hosts;
+        let mut chosen = chosen.to_vec();
+        (hosts.sort_unstable(), chosen.sort_unstable());
+        assert_eq!(hosts, chosen, "{pattern}");
+    }
+    assert_eq!(inventory.select("wbe1", None).unwrap().unmatched, ["wbe1"]);
+}

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use rectify_core::event::{Failure, Outcome};
 use sqlx::Row as _;
 
@@ -41,6 +43,10 @@ async fn looks(store: &Store, run: &str) -> Vec<(String, String, Option<String>)
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
+fn some(hosts: &[&str]) -> Option<BTreeSet<String>> {
+    Some(hosts.iter().map(|host| (*host).to_owned()).collect())
+}
+
 #[test]
 fn a_run_is_taken_in_once_with_what_it_came_to() {
     both(|store| async move {
@@ -63,9 +69,13 @@ fn a_run_is_taken_in_once_with_what_it_came_to() {
         );
         assert_eq!(runs[0].of, None);
         let of_c =
-            store.runs(&RunFilter { host: Some("c".into()), ..RunFilter::default() }).await.unwrap().remove(0).of;
+            store.runs(&RunFilter { hosts: some(&["c"]), ..RunFilter::default() }).await.unwrap().remove(0).of;
         let of_c = of_c.unwrap();
-        assert_eq!((of_c.state.as_str(), of_c.would, of_c.failed, of_c.changed), ("failing", 1, 1, 0));
+        assert_eq!((of_c.states, of_c.would, of_c.failed, of_c.changed), ([("failing".into(), 1)].into(), 1, 1, 0));
+        let of = store.runs(&RunFilter { hosts: some(&["a", "b", "c", "x"]), ..RunFilter::default() }).await.unwrap();
+        let of = of[0].of.clone().unwrap();
+        let states = [("fine", 2), ("failing", 1)].map(|(state, n)| (state.to_owned(), n));
+        assert_eq!((of.states, of.would, of.failed, of.changed), (states.into(), 3, 1, 0));
         let said = looks(&store, "run-1").await;
         let said: Vec<_> = said.iter().map(|(h, s, t)| (h.as_str(), s.as_str(), t.as_deref())).collect();
         assert_eq!(said[0], ("a", "fine", None));
@@ -94,18 +104,24 @@ fn runs_are_found_by_host_setting_and_time() {
         };
         let names = |runs: Vec<(String, Option<i64>)>| runs.into_iter().map(|r| r.0).collect::<Vec<_>>();
         assert_eq!(names(found(RunFilter::default()).await), ["run-3", "run-2", "run-1"]);
-        let of_a = found(RunFilter { host: Some("a".into()), ..RunFilter::default() }).await;
+        let of_a = found(RunFilter { hosts: some(&["a"]), ..RunFilter::default() }).await;
         assert_eq!((of_a[0].1, of_a[1].1), (Some(0), Some(1)));
         assert_eq!(names(of_a), ["run-2", "run-1"]);
         let setting = RunFilter { setting: Some("banner".into()), ..RunFilter::default() };
         assert_eq!(names(found(setting.clone()).await), ["run-2", "run-1"]);
-        assert_eq!(names(found(RunFilter { host: Some("b".into()), ..setting }).await), ["run-2"]);
+        assert_eq!(names(found(RunFilter { hosts: some(&["b"]), ..setting }).await), ["run-2"]);
         assert_eq!(
             names(found(RunFilter { since: Some(began("run-2")), ..RunFilter::default() }).await),
             ["run-3", "run-2"]
         );
-        assert_eq!(names(found(RunFilter { limit: Some(1), ..RunFilter::default() }).await), ["run-3"]);
-        assert!(found(RunFilter { host: Some("a' OR 1=1".into()), ..RunFilter::default() }).await.is_empty());
+        assert_eq!(names(found(RunFilter { hosts: some(&["a", "b"]), ..RunFilter::default() }).await).len(), 3);
+        let later = RunFilter { hosts: some(&["a"]), since: Some(began("run-2")), ..RunFilter::default() };
+        assert_eq!(names(found(later).await), ["run-2"]);
+        assert!(found(RunFilter { hosts: some(&["a' OR 1=1"]), ..RunFilter::default() }).await.is_empty());
+        assert!(found(RunFilter { hosts: some(&[]), ..RunFilter::default() }).await.is_empty());
+        // More than go into one statement.
+        let many = (0..2000).map(|n| format!("h{n}")).chain(["b".to_owned()]).collect();
+        assert_eq!(names(found(RunFilter { hosts: Some(many), ..RunFilter::default() }).await), ["run-3", "run-2"]);
     });
 }
 

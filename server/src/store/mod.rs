@@ -41,7 +41,7 @@ pub use head::{Cause, Head, HeadHost};
 pub use index::Caught;
 pub use open::{Kind, Store};
 pub use prune::Pruned;
-pub use query::{OfHost, RunFilter, RunRow};
+pub use query::{OfHosts, RunFilter, RunRow};
 pub use recorder::Recorder;
 pub use run_folder::{RunFolder, is_run_id};
 pub use settings::{RecordSettings, StoreUrl};

@@ -98,6 +98,7 @@ const BY_TEST: &[(&str, &str)] = &[
     ("show --host", "record::a_run_is_shown_as_it_was"),
     ("show --verbose", "record::a_run_is_shown_as_it_was"),
     ("replay RUN", "record::a_run_is_replayed_word_for_word_also_one_that_broke_off"),
+    ("replay --speed", "record::a_run_is_replayed_as_fast_as_is_asked"),
     ("replay --verbose", "record::a_run_is_replayed_word_for_word_also_one_that_broke_off"),
     ("replay --json", "record::a_run_is_replayed_word_for_word_also_one_that_broke_off"),
     ("diff RUN1", "record::two_runs_are_compared_by_host_and_thing"),

@@ -47,6 +47,17 @@ fn runs_are_listed_by_host_setting_and_time() {
     assert!(row(&apply).contains("apply site.yml") && row(&apply).contains("as declared"), "{all}");
     assert_eq!(listed(&prints(&folder, "runs -l c", 0)), [&fleet]);
     assert!(prints(&folder, "runs -l a", 0).contains("1 changed"));
+    // As for a check: names, patterns, groups, and what is left out.
+    for (pattern, found) in [("[ac]", 2), ("b,c", 1), ("web", 2), ("all:!a", 1), ("~^(b|c)$", 1), ("x*", 0)] {
+        let said = run(&folder, &format!("runs -l {pattern}"));
+        assert_eq!((listed(&said.stdout).len(), said.code), (found, Some(0)), "{pattern}: {}", said.all());
+        let hints = "warning: --limit: in the record, `x*` matches no host and no group";
+        assert_eq!(said.stderr.contains(hints), found == 0, "{}", said.all());
+    }
+    let several = prints(&folder, "runs -l a,b,c", 0);
+    assert!(several.lines().any(|row| row.starts_with(&fleet) && row.ends_with("1 pending, 2 fine: 1 would change")), "{several}");
+    let refused = run(&folder, "runs -l ~(");
+    assert!(refused.code == Some(5) && refused.stderr.contains("invalid regular expression"), "{}", refused.all());
     assert_eq!(listed(&prints(&folder, "runs --setting banner", 0)), [&fleet]);
     assert_eq!(listed(&prints(&folder, "runs --since 1d", 0)).len(), 2);
     assert_eq!(prints(&folder, "runs --since 2090-01-01", 0), "");
@@ -56,7 +67,7 @@ fn runs_are_listed_by_host_setting_and_time() {
     assert_eq!((json[0]["run"].as_str(), json[0]["exit_code"].as_i64()), (Some(apply.as_str()), Some(0)));
     assert_eq!(json[1]["playbooks"][0], "fleet/site.yml");
     let json: serde_json::Value = serde_json::from_str(&prints(&folder, "runs --json -l a", 0)).unwrap();
-    assert_eq!(json[0]["host"]["changed"], 1);
+    assert_eq!((&json[0]["on"]["changed"], &json[0]["on"]["states"]["pending"]), (&1.into(), &1.into()));
 }
 
 #[test]
@@ -110,6 +121,27 @@ fn a_run_is_replayed_word_for_word_also_one_that_broke_off() {
     assert!(broken.stderr.contains("the run broke off"), "{}", broken.all());
     std::fs::write(&file, "this is no record at all").unwrap();
     assert_eq!(run(&folder, &format!("replay {third}")).code, Some(3));
+}
+
+#[test]
+fn a_run_is_replayed_as_fast_as_is_asked() {
+    let folder = folder();
+    let (id, live) = recorded(&folder, "check site.yml -i hosts HELPER --json");
+    let at = |line: Option<&str>| serde_json::from_str::<serde_json::Value>(line.unwrap()).unwrap()["at"].as_i64();
+    let took = at(live.stdout.lines().last()).unwrap() - at(live.stdout.lines().next()).unwrap();
+    let replayed = |more: &str| {
+        let began = std::time::Instant::now();
+        (run(&folder, &format!("replay {id} --json{more}")), began.elapsed().as_micros())
+    };
+    for (speed, least) in [("1", took), ("0.5", 2 * took), ("1000000", 0)] {
+        let (said, lasted) = replayed(&format!(" --speed {speed}"));
+        assert_eq!((said.stdout, said.code), (live.stdout.clone(), Some(0)), "{speed}");
+        assert!(lasted >= least.unsigned_abs().into(), "{speed}: {lasted} of {least}");
+    }
+    for wrong in ["0", "-1", "fast"] {
+        let refused = replayed(&format!(" --speed={wrong}")).0;
+        assert!(refused.code == Some(5) && refused.stderr.contains("number above 0"), "{}", refused.all());
+    }
 }
 
 #[test]
