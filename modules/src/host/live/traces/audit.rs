@@ -10,7 +10,7 @@ use std::{
 
 use rectify_core::event::Trace;
 
-use super::{super::Live, fit, said, tail};
+use super::{super::Live, TAIL, fit, said, tail};
 
 const LOG: &str = "/var/log/audit/audit.log";
 
@@ -30,7 +30,7 @@ pub(in super::super) struct Log(OnceLock<Option<Arc<str>>>);
 impl Log {
     /// What the log says of changes of these paths, and of an account by its name; the newest first. If that is nothing, this is said.
     pub(super) fn find(&self, live: &Live, paths: &[&Path], account: Option<&str>) -> Vec<Trace> {
-        let read = || tail(LOG).map(|bytes| String::from_utf8_lossy(&bytes).into());
+        let read = || log(LOG).map(|bytes| String::from_utf8_lossy(&bytes).into());
         let Some(log) = self.0.get_or_init(read) else {
             return vec![said("audit", "this host has no audit log that could be read: who did it is not known")];
         };
@@ -45,6 +45,22 @@ impl Log {
         }
         found
     }
+}
+
+/// The end of the log. One that was rotated not long ago begins with the end of the one before, for as much as is looked at.
+fn log(path: &str) -> Option<Vec<u8>> {
+    let newest = tail(path)?;
+    let room = usize::try_from(TAIL).unwrap_or(usize::MAX).saturating_sub(newest.len());
+    let Some(mut all) = Some(room).filter(|room| *room > 0).and_then(|_| tail(&format!("{path}.1"))) else {
+        return Some(newest);
+    };
+    if all.len() > room {
+        let cut = all.len() - room;
+        let begin = all[cut..].iter().position(|b| *b == b'\n').map_or(all.len(), |end| cut + end + 1);
+        all.drain(..begin);
+    }
+    all.extend(newest);
+    Some(all)
 }
 
 fn search(log: &str, paths: &[&Path], account: Option<&str>, name: &dyn Fn(&str) -> Option<String>) -> Vec<Trace> {
@@ -257,6 +273,24 @@ type=ADD_USER msg=audit(1700000004.500:14): pid=9 uid=0 auid=1000 ses=3 subj=unc
         assert_eq!(added.len(), 1, "{added:?}");
         assert_eq!((added[0].0.as_deref(), added[0].1.as_deref()), (Some("joe"), Some("/usr/sbin/useradd")));
         assert!(found("/etc/passwd", Some("mallory")).is_empty());
+    }
+
+    #[test]
+    fn a_log_that_was_rotated_begins_with_the_end_of_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log").to_str().unwrap().to_owned();
+        let whole = || log(&path).map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(whole(), None);
+        std::fs::write(&path, "new\n").unwrap();
+        assert_eq!(whole().unwrap(), "new\n");
+        std::fs::write(format!("{path}.1"), "old\n").unwrap();
+        assert_eq!(whole().unwrap(), "old\nnew\n");
+        std::fs::write(format!("{path}.1"), format!("{}last\n", "0123456\n".repeat(TAIL as usize / 8))).unwrap();
+        let text = whole().unwrap();
+        assert!(text.starts_with("0123456\n") && text.ends_with("0123456\nlast\nnew\n"), "{}", text.len());
+        assert!(text.len() as u64 <= TAIL && text.len() as u64 > TAIL - 16);
+        std::fs::write(&path, "x\n".repeat(TAIL as usize)).unwrap();
+        assert!(!whole().unwrap().contains("last"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
     path::Path,
 };
 
+use flate2::read::MultiGzDecoder;
 use rectify_core::{
     event::Trace,
     module::{Command, Entity},
@@ -26,6 +27,12 @@ use crate::kind::shared::clock;
 
 /// The most bytes of a log that are looked at, from its end.
 const TAIL: u64 = 4 << 20;
+
+/// The most bytes of a packed log that are looked at, from its beginning, once they are unpacked.
+const UNPACKED: u64 = 16 << 20;
+
+/// How many older files of a log are looked at: as many as Debian keeps of dpkg's and apt's.
+const ROTATED: usize = 12;
 
 /// The most bytes of a text in a trace.
 const TEXT: usize = 300;
@@ -134,6 +141,26 @@ fn tail(path: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// A log and what it was rotated to (`LOG.1`, `LOG.2.gz`), the newest first. Each is read when its turn comes; the first number that is not there
+/// ends it.
+fn rotated(path: &str) -> impl Iterator<Item = String> {
+    let older = move |n: usize| {
+        let path = format!("{path}.{n}");
+        tail(&path).or_else(|| unpacked(&format!("{path}.gz")))
+    };
+    let texts = std::iter::once_with(|| tail(path)).flatten().chain((1..=ROTATED).map_while(older));
+    texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What was packed by gzip, as far as it can be unpacked; `None` where there is no such file, or it may not be read.
+fn unpacked(path: &str) -> Option<Vec<u8>> {
+    let (file, _) = look::open_regular("reading", Path::new(path)).ok()??;
+    let mut bytes = Vec::new();
+    // What is cut off or damaged ends the text.
+    let _ = MultiGzDecoder::new(file.take(TAIL)).take(UNPACKED).read_to_end(&mut bytes);
+    Some(bytes)
+}
+
 /// Text of a log, fit to be shown.
 fn fit(text: &str) -> String {
     let mut text = sanitize(text.as_bytes());
@@ -147,7 +174,38 @@ fn fit(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
+
+    #[test]
+    fn a_log_goes_on_in_what_it_was_rotated_to_until_a_number_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("a.log").to_str().unwrap().to_owned();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(format!("{log}{name}"), bytes).unwrap();
+        let packed = |text: &str| {
+            let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            to.write_all(text.as_bytes()).unwrap();
+            to.finish().unwrap()
+        };
+        assert_eq!(rotated(&log).count(), 0);
+        write(".1", b"one");
+        write(".2.gz", &packed("two"));
+        let all = || rotated(&log).collect::<Vec<_>>();
+        assert_eq!(all(), ["one", "two"], "right after a rotation there may be no log yet");
+        write("", b"none");
+        write(".3.gz", b"this is not packed");
+        let text = "a line of a long log\n".repeat(5000);
+        let cut = packed(&text);
+        write(".4.gz", &cut[..cut.len() - 12]);
+        write(".6", b"six");
+        let found = all();
+        assert_eq!(found[..4], ["none", "one", "two", ""]);
+        assert!(found.len() == 5 && !found[4].is_empty() && text.starts_with(&found[4]));
+        // A bomb is not unpacked as a whole.
+        write(".4.gz", &packed(&"\n".repeat(40 << 20)));
+        assert_eq!(rotated(&log).nth(4).unwrap().len() as u64, UNPACKED);
+    }
 
     #[test]
     fn the_journal_says_when_a_unit_that_systemd_forgot_was_stopped() {

@@ -2,19 +2,17 @@
 
 use rectify_core::event::Trace;
 
-use super::{super::Live, fit, local, said, tail};
+use super::{super::Live, fit, local, rotated, said};
 use crate::kind::shared::clock;
 
-/// What these logs say last of a package; if that is nothing, this is said.
+/// What these logs, and what they were rotated to, say last of a package; if that is nothing, this is said.
 pub(super) fn find(live: &Live, name: &str) -> Vec<Trace> {
-    let read = |path: &str| tail(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let time = |text: &str| local(live, text);
     let mut out = Vec::new();
-    out.extend(read("/var/log/apt/history.log").and_then(|log| apt(&log, name, &time)));
-    out.extend(["/var/log/dpkg.log", "/var/log/dpkg.log.1"].iter().find_map(|path| dpkg(&read(path)?, name, &time)));
-    out.extend(
-        read("/var/log/dnf.rpm.log").and_then(|log| dnf(&log, &read("/var/log/dnf.log").unwrap_or_default(), name)),
-    );
+    out.extend(rotated("/var/log/apt/history.log").find_map(|log| apt(&log, name, &time)));
+    out.extend(rotated("/var/log/dpkg.log").find_map(|log| dpkg(&log, name, &time)));
+    let command = |at: i64| rotated("/var/log/dnf.log").find_map(|log| command(&log, at));
+    out.extend(rotated("/var/log/dnf.rpm.log").find_map(|log| dnf(&log, name, &command)));
     if out.is_empty() {
         out.push(said("packages", format!("the package manager's logs have nothing about {}", fit(name))));
     }
@@ -59,8 +57,8 @@ fn dpkg(log: &str, name: &str, time: &dyn Fn(&str) -> Option<i64>) -> Option<Tra
     Some(Trace { at: time(at), ..said("dpkg", fit(what)) })
 }
 
-/// dnf's log of what rpm did, and the command that was given last before.
-fn dnf(done: &str, commands: &str, name: &str) -> Option<Trace> {
+/// dnf's log of what rpm did. `command` says what was given last until some time.
+fn dnf(done: &str, name: &str, command: &dyn Fn(i64) -> Option<String>) -> Option<Trace> {
     let about = |line: &&str| {
         let Some((_, package)) = line.split_once(": ").filter(|(before, _)| before.contains(" SUBDEBUG ")) else {
             return false;
@@ -70,11 +68,15 @@ fn dnf(done: &str, commands: &str, name: &str) -> Option<Trace> {
     };
     let line = done.lines().rev().find(about)?;
     let at = zoned(line);
-    let given = commands.lines().rev().find_map(|line| {
+    Some(Trace { at, program: at.and_then(command), ..said("dnf", fit(line.split_once(" SUBDEBUG ")?.1)) })
+}
+
+/// The last command until some time, by dnf's log of what it was told.
+fn command(log: &str, until: i64) -> Option<String> {
+    log.lines().rev().find_map(|line| {
         let command = line.split_once(" DDEBUG Command: ")?.1;
-        zoned(line).zip(at).is_some_and(|(given, done)| given <= done).then(|| fit(command))
-    });
-    Some(Trace { at, program: given, ..said("dnf", fit(line.split_once(" SUBDEBUG ")?.1)) })
+        zoned(line).is_some_and(|given| given <= until).then(|| fit(command))
+    })
 }
 
 /// `2026-11-22T07:18:54+0100`, at the begin of a line.
@@ -124,12 +126,13 @@ mod tests {
         let done = "2026-11-21T08:00:05+0100 SUBDEBUG Installed: python3-curl-3:7.92-1.el9.x86_64\n\
                     2026-11-21T08:00:06+0100 SUBDEBUG Erase: curl-7.92-1.el9.x86_64\n";
         let given = "2026-11-21T08:00:00+0100 DDEBUG Command: dnf -y remove curl\n2026-11-21T09:00:00+0100 DDEBUG Command: dnf check\n";
-        let trace = dnf(done, given, "curl").unwrap();
+        let trace = dnf(done, "curl", &|until| command(given, until)).unwrap();
         assert_eq!(
             (trace.what.as_str(), trace.program.as_deref()),
             ("Erase: curl-7.92-1.el9.x86_64", Some("dnf -y remove curl"))
         );
         assert_eq!(trace.at, utc("2026-11-21 07:00:06"));
-        assert_eq!(dnf("x\n\u{fc}-1-1\n", "", "x"), None);
+        assert_eq!(dnf("x\n\u{fc}-1-1\n", "x", &|_| None), None);
+        assert_eq!(command(given, 0), None);
     }
 }
