@@ -142,7 +142,9 @@ fn on_hosts(of: &OfHosts) -> (Meaning, String) {
     };
     let (head, between) = match states.as_slice() {
         [(state, 1)] => (line(state), ", "),
-        several => (several.iter().map(|(state, n)| format!("{n} {}", line(state))).collect::<Vec<_>>().join(", "), ": "),
+        several => {
+            (several.iter().map(|(state, n)| format!("{n} {}", line(state))).collect::<Vec<_>>().join(", "), ": ")
+        }
     };
     let counts = [(of.changed, "changed"), (of.would, "would change"), (of.failed, "failed")];
     let counted = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));

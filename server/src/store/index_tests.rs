@@ -68,8 +68,7 @@ fn a_run_is_taken_in_once_with_what_it_came_to() {
             (1, Some(4), &["site.yml".to_owned()][..])
         );
         assert_eq!(runs[0].of, None);
-        let of_c =
-            store.runs(&RunFilter { hosts: some(&["c"]), ..RunFilter::default() }).await.unwrap().remove(0).of;
+        let of_c = store.runs(&RunFilter { hosts: some(&["c"]), ..RunFilter::default() }).await.unwrap().remove(0).of;
         let of_c = of_c.unwrap();
         assert_eq!((of_c.states, of_c.would, of_c.failed, of_c.changed), ([("failing".into(), 1)].into(), 1, 1, 0));
         let of = store.runs(&RunFilter { hosts: some(&["a", "b", "c", "x"]), ..RunFilter::default() }).await.unwrap();

@@ -121,7 +121,8 @@ impl Store {
             for row in listed(text, some.iter().map(|name| name.as_str())).bind(since).fetch_all(self.pool()).await? {
                 let of = all.entry(row.try_get(0)?).or_default();
                 *of.states.entry(row.try_get(1)?).or_default() += row.try_get::<i64, _>(2)?;
-                for (at, sum) in [(3, &mut of.changed), (4, &mut of.would), (5, &mut of.failed), (6, &mut of.findings)] {
+                for (at, sum) in [(3, &mut of.changed), (4, &mut of.would), (5, &mut of.failed), (6, &mut of.findings)]
+                {
                     *sum += row.try_get::<i64, _>(at)?;
                 }
             }

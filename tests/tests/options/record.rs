@@ -55,7 +55,10 @@ fn runs_are_listed_by_host_setting_and_time() {
         assert_eq!(said.stderr.contains(hints), found == 0, "{}", said.all());
     }
     let several = prints(&folder, "runs -l a,b,c", 0);
-    assert!(several.lines().any(|row| row.starts_with(&fleet) && row.ends_with("1 pending, 2 fine: 1 would change")), "{several}");
+    assert!(
+        several.lines().any(|row| row.starts_with(&fleet) && row.ends_with("1 pending, 2 fine: 1 would change")),
+        "{several}"
+    );
     let refused = run(&folder, "runs -l ~(");
     assert!(refused.code == Some(5) && refused.stderr.contains("invalid regular expression"), "{}", refused.all());
     assert_eq!(listed(&prints(&folder, "runs --setting banner", 0)), [&fleet]);

@@ -3,7 +3,7 @@
 use super::stream::{World, events, hash, look, task, told};
 use crate::{
     drift::{Cause, Happened, Key, unwanted},
-    event::{Event, Failure, HostEvent, Outcome, RunEvent, SkipReason, Status},
+    event::{Event, Failure, HostEvent, Outcome, RunEvent, SkipReason, Status, Trace},
     module::Because,
     plan::{Mode, TaskId},
 };
@@ -144,4 +144,35 @@ fn what_no_task_wants_any_more_is_open_no_longer() {
     assert!(unwanted(&world.known, &seen(300, &[failed]), &covers).is_empty());
     assert!(unwanted(&world.known, &seen(150, &[other()]), &covers).is_empty());
     assert!(unwanted(&world.known, &seen(300, &[mode("0666", "0644")]), &covers).is_empty());
+}
+
+#[test]
+fn a_check_that_asks_for_no_traces_forgets_none_until_the_host_moves_further() {
+    let traced = |seen: &str, what: &str| {
+        let mut task = mode(seen, "0644");
+        task.kept.as_mut().unwrap().things[0].traces.push(Trace {
+            source: "audit".into(),
+            at: Some(7),
+            account: Some("joe".into()),
+            program: None,
+            what: what.into(),
+        });
+        task
+    };
+    let mut host = World::default();
+    let known = |host: &World| -> Vec<String> {
+        host.known.values().flat_map(|known| known.traces.iter().map(|trace| trace.what.clone())).collect()
+    };
+    host.check(100, &[mode("0644", "0644")]);
+    host.check(200, &[traced("0666", "changed it")]);
+    assert_eq!(known(&host), ["changed it"]);
+    host.check(300, &[mode("0666", "0644")]);
+    assert_eq!(known(&host), ["changed it"]);
+    host.check(400, &[traced("0666", "and said more")]);
+    assert_eq!(known(&host), ["and said more"]);
+    host.check(500, &[mode("0777", "0644")]);
+    assert_eq!(known(&host), [""; 0], "of another change nothing is known");
+    host.check(600, &[traced("0777", "again")]);
+    host.apply(700, &[mode("0777", "0644").ended(Outcome::Changed)]);
+    assert_eq!(known(&host), [""; 0]);
 }
