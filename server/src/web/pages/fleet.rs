@@ -11,18 +11,15 @@ use axum::{
 use serde::Deserialize;
 
 use super::{At, query};
-use crate::{
-    told::text::count,
-    web::{
-        Page, PageError,
-        answer::{encoded, html},
-        guard::Visitor,
-        queries::{
-            self,
-            fleet::{Filter, HostRow, SettingRow, Standing},
-        },
-        show::{Badge, Frame, When},
+use crate::web::{
+    Page, PageError,
+    answer::{encoded, html},
+    guard::Visitor,
+    queries::{
+        self,
+        fleet::{Filter, HostRow, SettingRow, Standing},
     },
+    show::{Badge, Frame, When},
 };
 
 /// From how many hosts on groups are shown first.
@@ -254,8 +251,8 @@ async fn group_lines(
         let states = STATES.iter().filter_map(|state| sum.states.get(*state).map(|n| (*state, *n)));
         let cells = shown.iter().map(|setting| {
             let (moved, only) = sum.open.get(&setting.id).copied().unwrap_or_default();
-            let all = [("drift", moved), ("pending", only)].into_iter().filter(|(_, n)| *n > 0);
-            all.map(|(cause, n)| Badge::saying(cause, format!("{} {cause}", count(n, "host")))).collect()
+            let all = [("drifted", moved), ("pending", only)].into_iter().filter(|(_, n)| *n > 0);
+            all.map(|(state, n)| Badge::saying(state, format!("{n} {state}"))).collect()
         });
         GroupLine {
             link: asked.with(&[("by", "host"), ("group", &name)]),

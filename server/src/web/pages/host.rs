@@ -6,6 +6,7 @@ use axum::{
     extract::{Path, Query, State},
     response::Html,
 };
+use rectify_core::drift::Key;
 use serde::Deserialize;
 
 use super::{earlier, moment};
@@ -45,6 +46,8 @@ const TRACES: usize = 20;
 pub(in crate::web) struct ItemView {
     pub(in crate::web) row: ItemRow,
     pub(in crate::web) badge: Badge,
+    /// What it is about, as people call it.
+    pub(in crate::web) thing: String,
     pub(in crate::web) property: String,
     pub(in crate::web) difference: DiffView,
     pub(in crate::web) story: &'static str,
@@ -72,6 +75,7 @@ impl ItemView {
         let left = apart.then(|| row.remembered.clone().unwrap_or_else(|| "(absent)".into()));
         ItemView {
             badge: Badge::of(&row.cause),
+            thing: Key::new(&row.thing, "").to_string(),
             property: if row.property.is_empty() { "state".to_owned() } else { row.property.clone() },
             difference: DiffView::of_json(row.difference.as_deref(), row.seen.as_deref(), row.wanted.as_deref()),
             story,
@@ -102,11 +106,8 @@ struct Happened {
 
 impl Happened {
     fn of(row: TransitionRow) -> Self {
-        let thing = row.thing.as_deref().unwrap_or("something");
-        let about = match row.property.as_deref().filter(|p| !p.is_empty()) {
-            Some(property) => format!("{thing} {property}"),
-            None => thing.to_owned(),
-        };
+        let (thing, property) = (row.thing.as_deref().unwrap_or("something"), row.property.as_deref());
+        let about = Key::new(thing, property.unwrap_or_default());
         let (word, said) = match row.kind.as_str() {
             "state" => (row.new.clone(), format!("from {} to {}", row.old, row.new)),
             "corrected" => ("corrected".to_owned(), format!("{about} is as wanted again")),

@@ -133,6 +133,7 @@ fn facts(definition: &str) -> Vec<(String, String)> {
         ("window", Some(seconds), _) => lasted(seconds.saturating_mul(1_000_000)),
         ("budget", _, Some(percent)) => format!("at most {percent} % of a round's hosts are corrected"),
         ("forks", Some(n), _) => format!("{n} at a time"),
+        ("policy", ..) => policy(value),
         _ => said(value),
     };
     let facts = all.into_iter().filter(|(key, _)| key != "name").map(|(key, value)| {
@@ -140,6 +141,18 @@ fn facts(definition: &str) -> Vec<(String, String)> {
         (key.replace('_', " ").replace("forks", "hosts"), said)
     });
     facts.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// What is done about drift: `report; motd: correct after 2 looks`.
+fn policy(value: &Value) -> String {
+    let mode = |value: &Value| match value["correct_after"].as_i64() {
+        Some(n) => format!("correct after {n} looks"),
+        None => said(value),
+    };
+    let settings = value["settings"].as_object().into_iter().flatten();
+    let settings = settings.map(|(setting, value)| format!("{setting}: {}", mode(value)));
+    let all = std::iter::once(mode(&value["default"])).filter(|text| !text.is_empty()).chain(settings);
+    all.collect::<Vec<_>>().join("; ")
 }
 
 /// JSON in words.
@@ -164,10 +177,10 @@ mod tests {
     #[test]
     fn a_definition_is_told_in_words() {
         let told = facts(
-            r#"{"name":"n","cron":"0 4 * * *","limit":null,"playbooks":["a","b"],"policy":{"default":"report","settings":{}},"window":1800,"budget":5.0,"forks":20}"#,
+            r#"{"name":"n","cron":"0 4 * * *","limit":null,"playbooks":["a","b"],"policy":{"default":"report","settings":{"motd":{"correct_after":2}}},"window":1800,"budget":5.0,"forks":20}"#,
         );
         let told: Vec<String> = told.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-        assert_eq!(told[..3], ["cron=0 4 * * *", "playbooks=a, b", "policy=default: report"]);
+        assert_eq!(told[..3], ["cron=0 4 * * *", "playbooks=a, b", "policy=report; motd: correct after 2 looks"]);
         assert_eq!(
             told[3..],
             ["window=30 min", "budget=at most 5 % of a round's hosts are corrected", "hosts=20 at a time"]

@@ -6,7 +6,10 @@ use axum::{
     extract::{Path, Query, State},
     response::Html,
 };
-use rectify_core::rollout::{Entry, meaning};
+use rectify_core::{
+    drift::Key,
+    rollout::{Entry, meaning},
+};
 use serde::Deserialize;
 
 use super::{At, query};
@@ -138,6 +141,7 @@ impl Described {
 struct Drift {
     row: Alike,
     badge: Badge,
+    thing: String,
     property: String,
     hosts: String,
     links: Vec<(String, String)>,
@@ -250,6 +254,7 @@ fn counted(path: &str, asked: &str, stage: String, mode: &str, n: i64) -> Count 
 fn drift(row: Alike, frame: &Frame) -> Drift {
     Drift {
         badge: Badge::of(&row.cause),
+        thing: Key::new(&row.thing, "").to_string(),
         property: if row.property.is_empty() { "state".to_owned() } else { row.property.clone() },
         hosts: names(&row.hosts, NAMES),
         links: row.hosts.iter().take(NAMES).map(|name| (encoded(name), name.clone())).collect(),

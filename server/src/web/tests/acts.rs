@@ -74,7 +74,7 @@ async fn what_was_seen_is_corrected_and_nothing_else() {
     let mut eva = Browser::of(&site, "eva").await;
     let page = eva.get(&site, &format!("{HOST}/correct?setting=motd")).await;
     assert!(page.text.contains("+Call 112 when it burns.") && page.text.contains("0644"), "{}", page.text);
-    assert!(!page.text.contains("package:curl") && !page.text.contains("user:deploy"), "another setting's");
+    assert!(!page.text.contains("package curl") && !page.text.contains("user deploy"), "another setting's");
     let digest = field(&page.text, "digest").unwrap();
     let fields = [("schedule", "hourly"), ("setting", "motd"), ("digest", digest.as_str())];
 
