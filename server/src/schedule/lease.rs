@@ -1,5 +1,7 @@
 //! Who works on what: leases with a number that rises with every claim.
 //!
+//! They are counted by the time that all servers on the record agree on, so that none whose clock is wrong takes what another works on.
+//!
 //! A lease is renewed while its work lasts and expires by itself when its holder is gone. A holder who was away for too long finds another number than
 //! his own, and writes nothing any more.
 
@@ -81,7 +83,10 @@ impl Leases {
             wanted.retain(|what| held.insert(what.clone()));
             wanted.into_iter().map(|what| self.lease(what)).collect()
         };
-        let now = self.clock.now();
+        if free.is_empty() {
+            return Ok(free);
+        }
+        let now = self.clock.agreed(&self.store).await?;
         let mut write = self.store.write().await?;
         let mut claimed = Vec::new();
         for mut lease in free {
@@ -110,12 +115,13 @@ impl Leases {
         if held.is_empty() {
             return Ok(());
         }
+        let ends = ends(self.clock.agreed(&self.store).await?);
         let mut write = self.store.write().await?;
         let mut held = held;
         held.sort_unstable();
         for what in held {
             let renewed = sqlx::query("UPDATE leases SET until = $1 WHERE what = $2 AND holder = $3 AND until > 0");
-            let renewed = renewed.bind(ends(self.clock.now())).bind(what).bind(&self.holder);
+            let renewed = renewed.bind(ends).bind(what).bind(&self.holder);
             renewed.execute(&mut *write).await?;
         }
         write.commit().await.map_err(|e| self.store.error(e))
@@ -157,9 +163,10 @@ impl Leases {
     /// # Errors
     /// [`Broke::Lost`] if it is not; nothing is to be written then.
     pub(super) async fn under(&self, lease: &Lease) -> Result<Transaction<'static, Any>, Broke> {
+        let ends = ends(self.clock.agreed(&self.store).await?);
         let mut write = self.store.write().await?;
         let mine = sqlx::query("UPDATE leases SET until = $1 WHERE what = $2 AND holder = $3 AND fence = $4");
-        let mine = mine.bind(ends(self.clock.now())).bind(&lease.what).bind(&lease.holder).bind(lease.fence);
+        let mine = mine.bind(ends).bind(&lease.what).bind(&lease.holder).bind(lease.fence);
         if mine.execute(&mut *write).await?.rows_affected() == 1 { Ok(write) } else { Err(Broke::Lost) }
     }
 }
@@ -178,7 +185,60 @@ fn ends(now: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{schedule::testing::FakeClock, store::testing::both};
+    use crate::{
+        schedule::{clock::of_database, testing::FakeClock},
+        store::{
+            RecordSettings,
+            testing::{block_on, both, postgres},
+        },
+    };
+
+    /// The clock of a machine that is ahead by this.
+    struct Ahead(SignedDuration);
+
+    #[async_trait::async_trait]
+    impl Clock for Ahead {
+        fn now(&self) -> Timestamp {
+            Timestamp::now() + self.0
+        }
+
+        async fn doze(&self, _until: Timestamp) {}
+
+        async fn agreed(&self, store: &Store) -> Result<Timestamp, StoreError> {
+            Ok(of_database(store).await?.unwrap_or_else(|| self.now()))
+        }
+    }
+
+    #[test]
+    fn servers_whose_clocks_disagree_take_nothing_from_each_other() {
+        let settings = postgres();
+        let folder = tempfile::tempdir().unwrap();
+        block_on(async {
+            let settings = RecordSettings { folder: folder.path().join("record"), ..settings };
+            let store = Store::open(&settings).await.unwrap();
+            let leases = |name: &str, hours| {
+                let clock = Arc::new(Ahead(SignedDuration::from_hours(hours)));
+                Leases::new(store.clone(), clock, name.into())
+            };
+            let (late, right, early) = (leases("late", -5), leases("right", 0), leases("early", 5));
+            let host = || ["host:web1".to_owned()];
+            for (one, others) in [(&late, [&right, &early]), (&right, [&late, &early]), (&early, [&late, &right])] {
+                let mine = one.claim(host()).await.unwrap();
+                assert_eq!(mine.len(), 1, "what nobody has is free whatever the clock says");
+                one.renew().await.unwrap();
+                for other in others {
+                    assert!(other.claim(host()).await.unwrap().is_empty());
+                }
+                one.under(&mine[0]).await.unwrap().commit().await.unwrap();
+                let row = sqlx::query("SELECT until FROM leases").fetch_one(store.pool()).await.unwrap();
+                let until = Timestamp::from_microsecond(row.get(0)).unwrap();
+                let now = of_database(&store).await.unwrap().unwrap();
+                assert!(now < until && until <= now + LENGTH, "{now} {until}");
+                one.release(mine).await.unwrap();
+            }
+            store.close().await;
+        });
+    }
 
     #[test]
     fn one_holds_what_another_cannot_have_until_it_expires_or_is_given_back() {

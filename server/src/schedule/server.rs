@@ -30,6 +30,8 @@ use crate::{
 
 /// How often it is looked for rounds that another server left behind.
 const POLL: SignedDuration = SignedDuration::from_secs(10);
+/// By how much this machine's clock may differ from the record's before it is said, seconds.
+const APART: i64 = 5;
 /// How long a round rests that could not go on.
 const REST: SignedDuration = SignedDuration::from_secs(30);
 
@@ -116,6 +118,9 @@ impl Server {
         if store.kind() == Kind::Sqlite {
             // The lock is ours alone: whoever held them is gone.
             leases.clear().await?;
+        }
+        if let Some(warning) = apart(clock.now(), clock.agreed(&store).await?) {
+            say(&warning);
         }
         let core = Core {
             store,
@@ -240,6 +245,18 @@ impl Server {
     }
 }
 
+/// What is said where this machine's clock is not that of the record: due times, hours and holds go by this machine's.
+fn apart(here: Timestamp, there: Timestamp) -> Option<String> {
+    let apart = here.duration_since(there).as_secs();
+    let word = if apart < 0 { "behind" } else { "ahead of" };
+    (apart.abs() >= APART).then(|| {
+        format!(
+            "warning: the clock of this machine is {} s {word} the database's: rounds begin and hours end by it; have both synchronised",
+            apart.abs()
+        )
+    })
+}
+
 /// A number that one database has as 32 bits and the other as 64.
 fn number(row: &sqlx::any::AnyRow, at: usize) -> Result<i64, StoreError> {
     Ok(row.try_get::<i64, _>(at).or_else(|_| row.try_get::<i32, _>(at).map(i64::from))?)
@@ -274,4 +291,17 @@ fn renewer(core: &Arc<Core>) -> JoinSet<()> {
         }
     });
     renewer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_differs_from_the_record_s_is_said() {
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        assert_eq!(apart(at(0), at(4)), None);
+        assert!(apart(at(0), at(90)).unwrap().contains("90 s behind the database's"));
+        assert!(apart(at(5), at(0)).unwrap().contains("5 s ahead of the database's"));
+    }
 }
