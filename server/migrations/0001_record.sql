@@ -9,6 +9,7 @@ CREATE TABLE runs (
     author TEXT NOT NULL,               -- the account, or the schedule's name
     schedule TEXT,                      -- the schedule that it belongs to
     server TEXT NOT NULL,               -- the machine whose folder has the events
+    folder TEXT NOT NULL DEFAULT '',    -- which folder of it
     playbooks TEXT NOT NULL,            -- JSON: a list of texts
     version TEXT NOT NULL,
     hosts BIGINT NOT NULL,

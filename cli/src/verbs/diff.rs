@@ -7,7 +7,7 @@ use rectify_core::text::chain;
 use rectify_server::store::{Compared, Item, RecordSettings, compare, export::Reports};
 
 use crate::{
-    args::{Common, DiffRuns},
+    args::{Common, DiffRuns, quoted},
     config::Config,
     display::text::{count, line, names},
     exit::{self, Expected},
@@ -21,7 +21,8 @@ use crate::{
 /// No such run, and an output that cannot be written.
 pub(crate) fn run(args: &DiffRuns, common: &Common) -> anyhow::Result<u8> {
     let settings = settings(&Config::load()?).map_err(Expected::usage)?;
-    let (one, two) = (read(&settings, &args.one)?, read(&settings, &args.two)?);
+    let command = format!("rectify diff {} {}", quoted(&args.one), quoted(&args.two));
+    let (one, two) = (read(&settings, &args.one, &command)?, read(&settings, &args.two, &command)?);
     let theme = crate::theme(common, true);
     let mut out = std::io::stdout().lock();
     let all = compare(&one.1, &two.1);
@@ -43,8 +44,8 @@ pub(crate) fn run(args: &DiffRuns, common: &Common) -> anyhow::Result<u8> {
     Ok(if differ == 0 { exit::OK } else { exit::PENDING })
 }
 
-fn read(settings: &RecordSettings, said: &str) -> Result<(String, Reports), Expected> {
-    let folder = find(settings, said)?;
+fn read(settings: &RecordSettings, said: &str, command: &str) -> Result<(String, Reports), Expected> {
+    let folder = find(settings, said, command)?;
     let events = folder.events().map_err(|e| Expected::failed(chain(&e)))?;
     Ok((folder.run().to_owned(), Reports::read(events)))
 }

@@ -9,7 +9,7 @@ use rectify_server::store::{
 };
 
 use crate::{
-    args::{ExportFormat, ExportRun},
+    args::{ExportFormat, ExportRun, quoted},
     config::Config,
     display::text::line,
     exit::{self, Expected},
@@ -22,7 +22,7 @@ use crate::{
 /// No such run, and an output that cannot be written.
 pub(crate) fn run(args: &ExportRun) -> anyhow::Result<u8> {
     let settings = settings(&Config::load()?).map_err(Expected::usage)?;
-    let folder = find(&settings, &args.run)?;
+    let folder = find(&settings, &args.run, &format!("rectify export {}", quoted(&args.run)))?;
     let head = folder.head().map_err(|e| Expected::failed(chain(&e)))?;
     let mut events = folder.events().map_err(|e| Expected::failed(chain(&e)))?;
     let reports = Reports::read(events.by_ref());

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
             Some(pattern) => Some(chosen(&store, pattern).await?),
             None => None,
         };
-        let filter = RunFilter { hosts, setting: args.setting.clone(), since };
+        let filter = RunFilter { hosts, setting: args.setting.clone(), since, run: None };
         let runs = store.runs(&filter).await.map_err(|e| Expected::failed(chain(&e)))?;
         store.close().await;
         anyhow::Ok(runs)
@@ -206,6 +206,7 @@ fn to_json(run: &RunRow) -> Value {
         "author": run.author,
         "schedule": run.schedule,
         "server": run.server,
+        "folder": run.folder,
         "playbooks": run.playbooks,
         "hosts": run.hosts,
         "exit_code": run.exit_code,

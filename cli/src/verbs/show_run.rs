@@ -24,7 +24,7 @@ use crate::{
 /// No such run or host, and an output that cannot be written.
 pub(crate) fn run(args: &ShowRun, common: &Common) -> anyhow::Result<u8> {
     let settings = settings(&Config::load()?).map_err(Expected::usage)?;
-    let folder = find(&settings, &args.run)?;
+    let folder = find(&settings, &args.run, &format!("rectify show {}", quoted(&args.run)))?;
     let options = options(&folder, Output::Report, args.verbosity.verbose, common)?;
     let mut text = Vec::new();
     play(&folder, args.host.as_deref(), None, options, &mut text, &mut std::io::stderr())?;

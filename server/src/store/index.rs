@@ -58,7 +58,7 @@ impl Store {
     /// A database that cannot be written.
     pub async fn begun(&self, head: &Head) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        insert(&mut write, head).await.map_err(|e| self.error(e))?;
+        insert(&mut write, head, &self.place(head)).await.map_err(|e| self.error(e))?;
         write.commit().await.map_err(|e| self.error(e))
     }
 
@@ -74,12 +74,18 @@ impl Store {
             let lock = sqlx::query("SELECT CAST(pg_advisory_xact_lock(7239401847) AS TEXT)");
             lock.fetch_all(&mut *write).await.map_err(|e| self.error(e))?;
         }
-        let taken = put(&mut write, head, &run).await.map_err(|e| self.error(e))?;
+        let taken = put(&mut write, head, &self.place(head), &run).await.map_err(|e| self.error(e))?;
         let Some(hosts) = taken else { return Ok(false) };
         let mut events = folder.events()?;
         drift::take_in(&mut write, head, &hosts, &mut events).await?;
         write.commit().await.map_err(|e| self.error(e))?;
         Ok(true)
+    }
+
+    /// Where the events of a run of this record lie on this machine.
+    fn place(&self, head: &Head) -> String {
+        let place = self.folder().join("runs").join(&head.run);
+        std::path::absolute(&place).unwrap_or(place).display().to_string()
     }
 
     /// Those of these runs that were taken in.
@@ -120,21 +126,26 @@ fn read(head: &Head, folder: &RunFolder) -> Result<Looks, StoreError> {
     }
 }
 
-async fn insert(write: &mut AnyConnection, head: &Head) -> Result<(), sqlx::Error> {
-    let text = "INSERT INTO runs (id, began, mode, cause, author, schedule, server, playbooks, version, hosts) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING";
+async fn insert(write: &mut AnyConnection, head: &Head, folder: &str) -> Result<(), sqlx::Error> {
+    let text = "INSERT INTO runs (id, began, mode, cause, author, schedule, server, playbooks, version, hosts, folder) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING";
     let mode = match head.mode {
         rectify_core::plan::Mode::Check => "check",
         rectify_core::plan::Mode::Apply => "apply",
     };
     let query = sqlx::query(text).bind(&head.run).bind(head.began).bind(mode).bind(head.cause.word());
     let query = query.bind(&head.author).bind(&head.schedule).bind(&head.server).bind(list(&head.playbooks));
-    query.bind(&head.version).bind(count(head.hosts.len())).execute(write).await.map(drop)
+    query.bind(&head.version).bind(count(head.hosts.len())).bind(folder).execute(write).await.map(drop)
 }
 
 /// Writes the rows; `None` if the run was taken in before. Otherwise the ids of its hosts.
-async fn put(write: &mut AnyConnection, head: &Head, run: &Looks) -> Result<Option<HashMap<String, i64>>, sqlx::Error> {
-    insert(write, head).await?;
+async fn put(
+    write: &mut AnyConnection,
+    head: &Head,
+    folder: &str,
+    run: &Looks,
+) -> Result<Option<HashMap<String, i64>>, sqlx::Error> {
+    insert(write, head, folder).await?;
     let text = "UPDATE runs SET ended = $2, exit_code = $3, interrupted = $4 WHERE id = $1 AND ended IS NULL";
     let code = run.finished().then(|| i64::from(run.exit_code()));
     let ends = sqlx::query(text).bind(&head.run).bind(run.last).bind(code).bind(i64::from(run.interrupted()));

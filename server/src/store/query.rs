@@ -15,6 +15,8 @@ pub struct RunFilter {
     pub setting: Option<String>,
     /// Those that began at this time or later, microseconds since 1970.
     pub since: Option<i64>,
+    /// Those whose id begins so.
+    pub run: Option<String>,
 }
 
 /// A run, as the index has it.
@@ -36,6 +38,8 @@ pub struct RunRow {
     pub schedule: Option<String>,
     /// The machine whose folder has the events.
     pub server: String,
+    /// The folder there.
+    pub folder: String,
     /// The playbooks as they were named.
     pub playbooks: Vec<String>,
     /// How many hosts it was for.
@@ -74,10 +78,11 @@ impl Store {
             Some(hosts) => Some(self.of_hosts(hosts, since).await.map_err(|e| self.error(e))?),
             None => None,
         };
-        let text = "SELECT r.id, r.began, r.ended, r.mode, r.cause, r.author, r.schedule, r.server, r.playbooks, r.hosts, r.exit_code, r.interrupted \
+        let text = "SELECT r.id, r.began, r.ended, r.mode, r.cause, r.author, r.schedule, r.server, r.playbooks, r.hosts, r.exit_code, r.interrupted, r.folder \
              FROM runs r WHERE r.began >= $1 AND ($2 = '' OR r.id IN (SELECT run FROM run_settings WHERE setting = $2)) \
-             ORDER BY r.began DESC, r.id DESC";
+             AND substr(r.id, 1, length($3)) = $3 ORDER BY r.began DESC, r.id DESC";
         let query = sqlx::query(text).bind(since).bind(filter.setting.clone().unwrap_or_default());
+        let query = query.bind(filter.run.clone().unwrap_or_default());
         let mut runs = Vec::new();
         for row in query.fetch_all(self.pool()).await.map_err(|e| self.error(e))? {
             let mut run = run_row(&row).map_err(|e| self.error(e))?;
@@ -147,6 +152,7 @@ fn run_row(row: &AnyRow) -> Result<RunRow, sqlx::Error> {
         hosts: row.try_get(9)?,
         exit_code: row.try_get(10)?,
         interrupted: row.try_get::<i64, _>(11)? != 0,
+        folder: row.try_get(12)?,
         of: None,
     })
 }

@@ -19,6 +19,7 @@ pub(in crate::web) struct RunRow {
     pub(in crate::web) author: String,
     pub(in crate::web) schedule: Option<String>,
     pub(in crate::web) server: String,
+    pub(in crate::web) folder: String,
     pub(in crate::web) playbooks: Vec<String>,
     pub(in crate::web) version: String,
     pub(in crate::web) hosts: i64,
@@ -26,8 +27,7 @@ pub(in crate::web) struct RunRow {
     pub(in crate::web) interrupted: bool,
 }
 
-const COLUMNS: &str =
-    "id, began, ended, mode, cause, author, schedule, server, playbooks, version, hosts, exit_code, interrupted";
+const COLUMNS: &str = "id, began, ended, mode, cause, author, schedule, server, folder, playbooks, version, hosts, exit_code, interrupted";
 
 impl RunRow {
     fn of(row: &AnyRow) -> Result<Self, PageError> {
@@ -40,6 +40,7 @@ impl RunRow {
             author: row.text("author")?,
             schedule: row.maybe_text("schedule")?,
             server: row.text("server")?,
+            folder: row.text("folder")?,
             playbooks: row.list("playbooks")?,
             version: row.text("version")?,
             hosts: row.int("hosts")?,
