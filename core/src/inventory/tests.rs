@@ -282,7 +282,8 @@ fn patterns_choose_among_names_alone() {
     ] {
         let mut hosts = inventory.select(pattern, None).unwrap().hosts;
         let mut chosen = chosen.to_vec();
-        (hosts.sort_unstable(), chosen.sort_unstable());
+        hosts.sort_unstable();
+        chosen.sort_unstable();
         assert_eq!(hosts, chosen, "{pattern}");
     }
     assert_eq!(inventory.select("wbe1", None).unwrap().unmatched, ["wbe1"]);
