@@ -155,9 +155,10 @@ fn rotated(path: &str) -> impl Iterator<Item = String> {
 /// What was packed by gzip, as far as it can be unpacked; `None` where there is no such file, or it may not be read.
 fn unpacked(path: &str) -> Option<Vec<u8>> {
     let (file, _) = look::open_regular("reading", Path::new(path)).ok()??;
-    let mut bytes = Vec::new();
+    let (mut packed, mut bytes) = (Vec::new(), Vec::new());
+    file.take(TAIL).read_to_end(&mut packed).ok()?;
     // What is cut off or damaged ends the text.
-    let _ = MultiGzDecoder::new(file.take(TAIL)).take(UNPACKED).read_to_end(&mut bytes);
+    let _ = MultiGzDecoder::new(&*packed).take(UNPACKED).read_to_end(&mut bytes);
     Some(bytes)
 }
 
