@@ -268,6 +268,7 @@ fn people_log_in_at_a_provider_of_openid_connect() {
     let folder = folder(&oidc);
     folder.write("secret", "s3cret\n");
     let server = Server::new(&folder, &FLEET);
+    let mut cookies = Vec::new();
     for (claims, expected, part) in [
         (r#""nickname": "ada", "teams": ["ops"]"#, 200, "oidc:ada <span class=\"quiet\">operator"),
         (r#""nickname": "tom", "teams": ["staff"]"#, 200, "oidc:tom <span class=\"quiet\">reader"),
@@ -285,11 +286,19 @@ fn people_log_in_at_a_provider_of_openid_connect() {
             assert_eq!((answer.status(), answer.header("location")), (303, "/runs"), "{answer:?}");
             let shown = browser.get("/runs");
             assert!(shown.status() == 200 && shown.text.contains(part), "{claims}: {shown:?}");
+            cookies.push(browser.cookie);
         } else {
             assert!(answer.status() == expected && answer.text.contains(part), "{claims}: {answer:?}");
         }
     }
     let asked = provider.asked();
     assert!(asked.iter().all(|asked| asked.contains("code_verifier=") && asked.contains("code=c0de")), "{asked:?}");
+    server.end();
+    // Who logged in at one provider is not logged in at another.
+    configure(&folder, &oidc.replace(&provider.url, "https://other.example.org"));
+    let server = Server::new(&folder, &FLEET);
+    let mut browser = Browser::at(&server, "https", "rectify.example.org");
+    browser.cookie = cookies.swap_remove(0);
+    assert_eq!(browser.get("/runs").status(), 303);
     server.end();
 }
