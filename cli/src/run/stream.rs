@@ -95,8 +95,8 @@ pub(crate) enum Halt {
 pub(crate) enum Interrupts {
     /// The keyboard, and SIGTERM: the first lets running tasks end, the second ends them.
     Signals(Signal, Signal),
-    /// Whoever this run is a part of.
-    Told(watch::Receiver<Halt>),
+    /// Whoever this run is a part of: all that it does is asked to end, or no further host may begin in this run.
+    Told { halt: watch::Receiver<Halt>, closed: watch::Receiver<bool> },
 }
 
 impl Interrupts {
@@ -120,12 +120,11 @@ impl Interrupts {
                 }
                 if before >= Stop::Schedule { Stop::Kill } else { Stop::Schedule }
             }
-            Interrupts::Told(halt) => {
-                if halt.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-                if *halt.borrow_and_update() == Halt::Now { Stop::Kill } else { Stop::No }
-            }
+            Interrupts::Told { halt, closed } => tokio::select! {
+                Ok(()) = halt.changed() => if *halt.borrow_and_update() == Halt::Now { Stop::Kill } else { Stop::No },
+                Ok(()) = closed.changed() => before,
+                else => std::future::pending().await,
+            },
         }
     }
 }

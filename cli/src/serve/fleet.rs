@@ -97,10 +97,10 @@ impl Ready for Round {
 
     async fn look(&self, hosts: &[String]) -> Result<Ran, Trouble> {
         let chosen = hosts.iter().filter_map(|host| self.looks.0.get(host).cloned()).collect();
-        self.run(Mode::Check, chosen, &self.looks.1).await
+        self.run(Mode::Check, chosen, &self.looks.1, watch::channel(false).1).await
     }
 
-    async fn correct(&self, hosts: &BTreeMap<String, Allowed>) -> Result<Ran, Trouble> {
+    async fn correct(&self, hosts: &BTreeMap<String, Allowed>, closed: watch::Receiver<bool>) -> Result<Ran, Trouble> {
         let (plans, wanted) = (self.plans.clone(), hosts.clone());
         let (chosen, standing) = blocking(move || {
             let (mut all, standing) = plans.compile(Mode::Apply)?;
@@ -114,12 +114,19 @@ impl Ready for Round {
             Ok((chosen, standing))
         })
         .await?;
-        self.run(Mode::Apply, chosen, &standing).await
+        self.run(Mode::Apply, chosen, &standing, closed).await
     }
 }
 
 impl Round {
-    async fn run(&self, mode: Mode, mut compiled: Vec<Compiled>, standing: &Standing) -> Result<Ran, Trouble> {
+    /// Runs these plans; once `closed` is true, no further host begins.
+    async fn run(
+        &self,
+        mode: Mode,
+        mut compiled: Vec<Compiled>,
+        standing: &Standing,
+        closed: watch::Receiver<bool>,
+    ) -> Result<Ran, Trouble> {
         let run = unique();
         for plan in compiled.iter_mut().map(|c| &mut c.plan) {
             plan.run.clone_from(&run);
@@ -136,7 +143,7 @@ impl Round {
         };
         let what = What { mode, gate: self.gate.clone(), names: self.plans.names.clone(), keep: Some(&keep) };
         let mut state = RunState::default();
-        let interrupts = Interrupts::Told(self.hosts.halt.clone());
+        let interrupts = Interrupts::Told { halt: self.hosts.halt.clone(), closed };
         let ran = what.stream(&mut state, &self.plans.shared, compiled, interrupts).await;
         let (gather, recorded) = ran.map_err(|e| Trouble(format!("a defect of this program: {e:#}")))?;
         if let Err(e) = recorded {
@@ -151,8 +158,14 @@ impl Round {
             Ok(said) => said.iter().for_each(|what| self.warn(what)),
             Err(e) => self.warn(&format!("run {run} is not in the index yet: {}", rectify_core::text::chain(&e))),
         }
-        let hosts = state.hosts.iter().filter_map(|(name, host)| Some((name.clone(), saw(host)?))).collect();
-        Ok(Ran { run, hosts })
+        let mut ran = Ran { run, ..Ran::default() };
+        for (name, host) in &state.hosts {
+            match saw(host) {
+                Some(saw) => drop(ran.hosts.insert(name.clone(), saw)),
+                None => drop(ran.left.insert(name.clone())),
+            }
+        }
+        Ok(ran)
     }
 
     fn warn(&self, what: &str) {

@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 /// The fleet, and the way to it.
 #[async_trait]
@@ -57,9 +58,11 @@ pub trait Ready: Send + Sync {
 
     /// Applies to these hosts what may be corrected on each, and looks at the rest, one run for all of them; the answer is as for [`Ready::look`].
     ///
+    /// Once `closed` is true, no further host begins.
+    ///
     /// # Errors
     /// What kept the run from being made at all.
-    async fn correct(&self, hosts: &BTreeMap<String, Allowed>) -> Result<Ran, Trouble>;
+    async fn correct(&self, hosts: &BTreeMap<String, Allowed>, closed: watch::Receiver<bool>) -> Result<Ran, Trouble>;
 }
 
 /// A host of a round.
@@ -106,6 +109,8 @@ pub struct Ran {
     pub run: String,
     /// How each host went.
     pub hosts: BTreeMap<String, Saw>,
+    /// The hosts that did not begin, because none should any more.
+    pub left: BTreeSet<String>,
 }
 
 /// How a host went in a run.

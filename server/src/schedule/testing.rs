@@ -101,6 +101,8 @@ pub(crate) struct World {
     pub(crate) most: usize,
     pub(crate) frozen: Option<String>,
     pub(crate) trouble: Option<String>,
+    /// By what the last correction hears that no further host begins.
+    pub(crate) closed: Option<watch::Receiver<bool>>,
     pub(crate) twice: Vec<String>,
     runs: usize,
 }
@@ -113,6 +115,8 @@ pub(crate) struct FakeFleet {
     pub(crate) gate: Arc<tokio::sync::RwLock<()>>,
     /// Runs over one of these hosts do not end.
     pub(crate) hanging: Arc<watch::Sender<BTreeSet<String>>>,
+    /// The correction of one of these hosts does not end.
+    pub(crate) slow: Arc<watch::Sender<BTreeSet<String>>>,
 }
 
 impl FakeFleet {
@@ -220,11 +224,21 @@ impl Ready for FakeFleet {
         Ok(self.ran(hosts.iter().map(|host| (host.clone(), None))))
     }
 
-    async fn correct(&self, hosts: &BTreeMap<String, Allowed>) -> Result<Ran, Trouble> {
+    async fn correct(&self, hosts: &BTreeMap<String, Allowed>, closed: watch::Receiver<bool>) -> Result<Ran, Trouble> {
         let names: Vec<String> = hosts.keys().cloned().collect();
         let _working = Working::on(self, &names);
         self.hang(&names).await;
-        Ok(self.ran(hosts.iter().map(|(host, allowed)| (host.clone(), Some(allowed.clone())))))
+        self.with(|world| world.closed = Some(closed.clone()));
+        let (mut begun, mut left) = (Vec::new(), BTreeSet::new());
+        for (host, allowed) in hosts {
+            if *closed.borrow() {
+                left.insert(host.clone());
+                continue;
+            }
+            let _ = self.slow.subscribe().wait_for(|slow| !slow.contains(host)).await;
+            begun.push((host.clone(), Some(allowed.clone())));
+        }
+        Ok(Ran { left, ..self.ran(begun.into_iter()) })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rounds on a fleet without hosts, by a clock that goes when it is told to, on both databases.
 
+mod closing;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},

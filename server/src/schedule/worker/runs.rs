@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use tokio::task::{Id, JoinSet};
+use tokio::{
+    sync::watch,
+    task::{Id, JoinSet},
+};
 
 use super::PARTS;
 use crate::schedule::{Allowed, Ran, Ready, Trouble, lease::Lease};
@@ -39,6 +42,7 @@ pub(super) struct Finished {
 pub(super) struct Runs {
     tasks: JoinSet<(Vec<Lease>, Result<Ran, Trouble>)>,
     hosts: HashMap<Id, Vec<String>>,
+    closed: watch::Sender<bool>,
 }
 
 impl Runs {
@@ -46,9 +50,19 @@ impl Runs {
         self.hosts.is_empty()
     }
 
-    /// Whether no other should begin: the parts of a window have a run each, and what is left waits for one of them.
+    /// Whether no other should begin: the parts of a window have a run each, and what is left waits for one of them; or for all, once they are closed.
     pub(super) fn is_full(&self) -> bool {
-        self.hosts.len() >= PARTS
+        self.hosts.len() >= PARTS || self.is_closed()
+    }
+
+    /// Whether no further host begins in those that are under way.
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.borrow() && !self.is_empty()
+    }
+
+    /// Lets no further host begin in runs that correct. They go on with those that have begun.
+    pub(super) fn close(&self) {
+        self.closed.send_replace(true);
     }
 
     /// The hosts that are worked on.
@@ -62,10 +76,12 @@ impl Runs {
             Work::Look(hosts) => hosts.clone(),
             Work::Correct(hosts) => hosts.keys().cloned().collect(),
         };
+        self.closed.send_if_modified(|closed| std::mem::replace(closed, false));
+        let closed = self.closed.subscribe();
         let task = self.tasks.spawn(async move {
             let ran = match work {
                 Work::Look(hosts) => ready.look(&hosts).await,
-                Work::Correct(hosts) => ready.correct(&hosts).await,
+                Work::Correct(hosts) => ready.correct(&hosts, closed).await,
             };
             (leases, ran)
         });

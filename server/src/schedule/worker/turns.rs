@@ -23,6 +23,9 @@ use crate::{
 /// How long to wait for hosts that another round works on.
 const BUSY: SignedDuration = SignedDuration::from_secs(2);
 
+/// How often it is looked whether something has come in the way of corrections that are under way.
+const WATCH: SignedDuration = SignedDuration::from_secs(5);
+
 /// What hosts have their turn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -110,6 +113,13 @@ impl Worker {
             let (due, later): (Vec<Job>, Vec<Job>) = left.into_iter().partition(has_come);
             let mut until = later.iter().map(|job| job.at).min().unwrap_or(Timestamp::MAX);
             let mut freed = None;
+            if turn == Turn::Correct && !runs.is_empty() && !runs.is_closed() {
+                if self.is_in_the_way(runs, now).await? {
+                    runs.close();
+                } else {
+                    until = until.min(now.checked_add(WATCH).unwrap_or(now));
+                }
+            }
             if !due.is_empty() && !runs.is_full() {
                 match self.try_turn(turn, &due, now, runs).await? {
                     Tried::Over(step) => return Ok(step),
@@ -176,7 +186,7 @@ impl Worker {
         marked
     }
 
-    /// Writes down how hosts went in a run. One that is not in it had no turn because the server ends; otherwise it would be asked again and again.
+    /// Writes down how hosts went in a run. One that did not begin still has its turn before it; any other that is not in it would be asked again and again.
     async fn mark(&self, turn: Turn, hosts: &[String], ran: &Ran) -> Result<(), Broke> {
         let mut write = self.core.leases.under(&self.lease).await?;
         for host in hosts {
@@ -185,7 +195,7 @@ impl Worker {
                     let state = turn.after(saw.seen);
                     Mark { state, run: Some(&ran.run), open: Some(&saw.open), ..Mark::default() }
                 }
-                None if self.core.ends() => continue,
+                None if ran.left.contains(host) => continue,
                 None => Mark { state: "failed", run: Some(&ran.run), ..Mark::default() },
             };
             rows::mark(&mut write, &self.round.id, host, mark).await?;
@@ -200,6 +210,16 @@ impl Worker {
     /// What keeps everything from being corrected now.
     pub(super) fn bound(&self, ready: &dyn Ready, now: Timestamp) -> Option<String> {
         self.schedule.bound(now).map(|bound| bound.0).or_else(|| ready.frozen(now))
+    }
+
+    /// Whether no further host may be corrected by the runs that are under way: the hours are over, a freeze began, or somebody put one of their hosts on hold.
+    async fn is_in_the_way(&self, runs: &Runs, now: Timestamp) -> Result<bool, Broke> {
+        if self.ready.as_ref().is_some_and(|ready| self.bound(&**ready, now).is_some()) {
+            return Ok(true);
+        }
+        let hosts = runs.hosts();
+        let held = rows::held(self.core.store.pool(), now).await?;
+        Ok(held.iter().any(|(host, _)| hosts.contains(host.as_str())))
     }
 
     /// Lets hosts go that are not in the inventory any more; whether there were any.
