@@ -230,8 +230,10 @@ fn a_host_that_stops_answering_is_given_up_as_the_configuration_says() {
         begun.elapsed()
     };
     let lost = |every: u32, times: u32| lost(&format!("ServerAliveInterval {every}\nServerAliveCountMax {times}"));
-    let (soon, often, slow) = (lost(1, 2), lost(1, 12), lost(6, 2));
-    let more = Duration::from_secs(5);
-    assert!(often > soon + more, "twelve questions go unanswered, not two: {soon:?}, then {often:?}");
-    assert!(slow > soon + more, "two questions, but seldom: {soon:?}, then {slow:?}");
+    let (often, slow) = (lost(1, 12), lost(6, 2));
+    let least = Duration::from_secs(10);
+    assert!(often > least && slow > least, "twelve questions, or two but seldom: {often:?}, {slow:?}");
+    // A machine that is busy only adds to it: one of a few tries is not held up.
+    let tries: Vec<Duration> = (0..4).map(|_| lost(1, 2)).take_while(|soon| *soon > least).collect();
+    assert!(tries.len() < 4, "two questions at once: {tries:?}");
 }
