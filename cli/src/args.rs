@@ -1,6 +1,7 @@
 //! The command line. Flags that Ansible users have in their fingers keep their letters.
 
 mod drift;
+mod holds;
 mod notices;
 mod record;
 mod rollouts;
@@ -11,6 +12,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use drift::Drift;
+pub(crate) use holds::{Holds, HoldsVerb, Lasts};
 pub(crate) use notices::{Notices, NoticesVerb};
 pub(crate) use record::{DiffRuns, ExportFormat, ExportRun, Replay, Runs, RunsVerb, ShowRun, Speed, When};
 pub(crate) use rollouts::{Announce, Clock, Described, Log, Rollout, RolloutFlags, RolloutVerb, Scope, again};
@@ -172,6 +174,12 @@ pub(crate) enum Verb {
         rectify export latest --format junit >results.xml     for continuous integration\n  \
         rectify export latest --format sarif >results.sarif   findings and failures at their lines")]
     Export(ExportRun),
+    /// List the hosts on which nothing may be changed for now, put hosts on hold, and end holds
+    #[command(after_help = "Examples:\n  \
+        rectify holds                                                  who holds what, until when and why\n  \
+        rectify holds add web1 --for 4h --reason 'the database moves'  nothing is changed there for four hours\n  \
+        rectify holds release web1                                     it is over before that")]
+    Holds(Holds),
     /// List the messages to people that were not delivered, and have those tried anew that were given up
     #[command(after_help = "Examples:\n  \
         rectify notices                what waits, and what was given up\n  \

@@ -78,6 +78,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Verb::Replay(args) => verbs::replay::run(args, &cli.common),
         Verb::Diff(args) => verbs::diff::run(args, &cli.common),
         Verb::Export(args) => verbs::export_run::run(args),
+        Verb::Holds(args) => verbs::holds::run(args, &cli.common),
         Verb::Notices(args) => verbs::notices::run(args, &cli.common),
         Verb::Serve(args) => verbs::serve::run(args),
         Verb::Schema => verbs::schema::run(),

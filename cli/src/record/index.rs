@@ -2,16 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use rectify_core::{compile::Compiled, text::chain};
 use rectify_server::{
     drift::known_contents,
+    schedule::holds,
     store::{Head, RecordSettings, Store, StoreError},
 };
 use tokio::sync::OnceCell;
 
 use super::troubles;
 
-/// How long a run waits to hear which contents are known: not knowing costs but some bytes.
+/// How long a run waits to hear which contents are known and who holds hosts.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long the end of a run may wait for a database. What was taken in until then stays.
@@ -44,14 +46,24 @@ impl Index {
         self.store.get_or_try_init(|| Store::open(&self.settings)).await
     }
 
-    /// Tells the plans which contents the record knows the lines of. A database that does not answer is told of after the run.
-    pub(crate) async fn know(&self, compiled: &mut [Compiled]) {
+    /// Tells the plans which contents the record knows the lines of, and who holds their hosts; says why that is not known, if it is not.
+    pub(crate) async fn know(&self, compiled: &mut [Compiled]) -> Option<String> {
         let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
-        let ask = async { known_contents(self.store().await?, &hosts).await };
-        let mut known = tokio::time::timeout(PATIENCE, ask).await.ok().and_then(Result::ok).unwrap_or_default();
+        let ask = async {
+            let store = self.store().await?;
+            Ok((known_contents(store, &hosts).await?, holds(store, Timestamp::now()).await?))
+        };
+        let (found, trouble) = match tokio::time::timeout(PATIENCE, ask).await {
+            Ok(Ok(found)) => (found, None),
+            Ok(Err::<_, StoreError>(error)) => (Default::default(), Some(chain(&error))),
+            Err(_) => (Default::default(), Some(format!("the database did not answer in {} s", PATIENCE.as_secs()))),
+        };
+        let (mut known, mut held) = found;
         for plan in compiled.iter_mut().map(|c| &mut c.plan) {
             plan.options.known = Some(known.remove(&plan.host).unwrap_or_default());
+            plan.options.hold = held.remove(&plan.host);
         }
+        trouble.map(|why| format!("whether somebody put hosts on hold here is not known: {why}"))
     }
 
     /// Notes beside the run, on this runtime, that it begins: no host waits for a database, and what does not work is told when the run is taken in.

@@ -5,7 +5,7 @@ mod index;
 mod pace;
 mod play;
 
-use std::{io::Write as _, path::PathBuf};
+use std::{collections::BTreeSet, io::Write as _, path::PathBuf};
 
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
 use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl};
@@ -17,7 +17,7 @@ pub(crate) use self::{
     pace::{Pace, Wall},
     play::play,
 };
-use crate::{config::Config, display::text::line, exit::Expected};
+use crate::{config::Config, display::text::line, exit::Expected, project::limited};
 
 /// `[record]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -47,6 +47,20 @@ impl RecordConfig {
     pub(crate) fn store(&self) -> Result<Option<StoreUrl>, String> {
         self.store.as_ref().map(|key| key.0.clone()).transpose()
     }
+}
+
+/// The hosts of the record that a pattern chooses; a part of it that matches none is told of.
+///
+/// # Errors
+/// What is no pattern, and a database that cannot be read.
+pub(crate) async fn chosen(store: &Store, pattern: &str) -> anyhow::Result<BTreeSet<String>> {
+    let known = store.hosts().await.map_err(|e| Expected::failed(chain(&e)))?;
+    let names = known.iter().map(|(name, groups)| (name.as_str(), groups.as_slice()));
+    let (hosts, unmatched) = limited(&Inventory::of_names(names), pattern)?;
+    for part in unmatched {
+        writeln!(std::io::stderr(), "warning: in the record, {}", line(&part))?;
+    }
+    Ok(hosts)
 }
 
 /// Where the record is: `RECTIFY_RECORD`, or what rectify.toml says, or where such things usually are.

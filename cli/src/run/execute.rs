@@ -62,13 +62,10 @@ impl Execution {
     pub(crate) fn execute(
         self,
         shared: &Arc<(Project, Reach)>,
-        mut compiled: Vec<Compiled>,
+        compiled: Vec<Compiled>,
     ) -> anyhow::Result<(RunState, Gather)> {
         let (mut stdout, mut stderr) = (std::io::stdout().lock(), std::io::stderr());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        if let Some(keep) = &self.keep {
-            runtime.block_on(keep.index.know(&mut compiled));
-        }
         let mut display = Display::new(self.display, &mut stdout, &mut stderr);
         let what = What { mode: self.mode, gate: gate(self.forks), names: self.names, keep: self.keep.as_ref() };
         let (gather, ended) = runtime.block_on(async {
@@ -109,11 +106,15 @@ impl What<'_> {
         self,
         taker: &mut T,
         shared: &Arc<(Project, Reach)>,
-        compiled: Vec<Compiled>,
+        mut compiled: Vec<Compiled>,
         interrupts: Interrupts,
     ) -> anyhow::Result<(Gather, Result<(), StoreError>)> {
         let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
         let run = compiled.first().map(|c| c.plan.run.clone()).unwrap_or_default();
+        let unknown = match self.keep {
+            Some(keep) => keep.index.know(&mut compiled).await,
+            None => None,
+        };
         let jobs = compiled.into_iter().map(|compiled| job(shared, compiled)).collect();
         let recorder = self.keep.map(|keep| {
             let head = keep.head(&run, self.mode, &self.names, &hosts, &shared.0.inventory);
@@ -130,7 +131,8 @@ impl What<'_> {
         };
         let version = env!("CARGO_PKG_VERSION").into();
         stream.put(RunEvent::Started { run, mode: self.mode, playbooks: self.names, hosts, version })?;
-        if let Some(message) = unrecorded {
+        // A check changes nothing anyway.
+        for message in unrecorded.into_iter().chain(unknown.filter(|_| self.mode == Mode::Apply)) {
             stream.put(RunEvent::Warning { host: None, message })?;
         }
         stream.run(jobs, self.gate, interrupts).await?;

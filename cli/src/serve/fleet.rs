@@ -132,7 +132,6 @@ impl Round {
             plan.run.clone_from(&run);
             plan.options.traces = mode == Mode::Check;
         }
-        self.hosts.index.know(&mut compiled).await;
         let keep = Keep {
             index: self.hosts.index.clone(),
             cause: if self.scope.author.is_some() { Cause::Page } else { Cause::Schedule },

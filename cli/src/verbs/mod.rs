@@ -6,6 +6,7 @@ pub(crate) mod drift;
 pub(crate) mod export_run;
 pub(crate) mod facts;
 pub(crate) mod graph;
+pub(crate) mod holds;
 #[expect(unreachable_pub, reason = "the tests of the inventory compile it too")]
 pub(crate) mod inventory;
 pub(crate) mod lint;

@@ -5,8 +5,8 @@ use std::io::Write;
 use jiff::{Timestamp, tz::TimeZone};
 use rectify_core::text::chain;
 use rectify_server::{
-    notify::{By, Undelivered, retry, undelivered},
-    store::Store,
+    notify::{Undelivered, retry, undelivered},
+    store::{By, Store},
 };
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
 //! `rectify runs`: what is recorded.
 
-use std::{collections::BTreeSet, io::Write};
+use std::io::Write;
 
 use console::measure_text_width;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
-use rectify_core::{inventory::Inventory, text::chain};
-use rectify_server::store::{Head, OfHosts, RunFilter, RunRow, Store};
+use rectify_core::text::chain;
+use rectify_server::store::{Head, OfHosts, RunFilter, RunRow};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,8 +13,7 @@ use crate::{
     config::Config,
     display::text::{count, line, names, passed, time},
     exit::{self, Expected},
-    project::limited,
-    record::open,
+    record::{chosen, open},
     theme::{Meaning, Theme},
 };
 
@@ -53,17 +52,6 @@ pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
         writeln!(std::io::stderr(), "no such run is recorded")?;
     }
     Ok(exit::OK)
-}
-
-/// The hosts of the record that a pattern chooses; a part of it that matches none is told of.
-async fn chosen(store: &Store, pattern: &str) -> anyhow::Result<BTreeSet<String>> {
-    let known = store.hosts().await.map_err(|e| Expected::failed(chain(&e)))?;
-    let names = known.iter().map(|(name, groups)| (name.as_str(), groups.as_slice()));
-    let (hosts, unmatched) = limited(&Inventory::of_names(names), pattern)?;
-    for part in unmatched {
-        writeln!(std::io::stderr(), "warning: --limit: in the record, {}", line(&part))?;
-    }
-    Ok(hosts)
 }
 
 async fn prune(config: &Config, keep: When, dry: bool) -> anyhow::Result<u8> {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::arg::Arg;
+use crate::{arg::Arg, hold::Hold};
 pub use found::{Found, found_names};
 
 /// A task's number within a host's plan: its index in [`Plan::tasks`], the same in every event about it.
@@ -114,11 +114,14 @@ pub struct Options {
     /// Whether what the host knows of when and by whom something was changed is reported, where it is not as wanted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub traces: bool,
+    /// A hold that the controller knows of: it counts like one of the host's own operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { parallel: 4, diff: true, diff_limit: 1 << 20, verbose: 0, known: None, traces: false }
+        Options { parallel: 4, diff: true, diff_limit: 1 << 20, verbose: 0, known: None, traces: false, hold: None }
     }
 }
 

@@ -102,7 +102,7 @@ impl Run<'_> {
     }
 }
 
-/// Runs a plan on a machine: for real, or as a rehearsal if the plan is a check or the host is held by its own operators. Called once
+/// Runs a plan on a machine: for real, or as a rehearsal if the plan is a check or the host is held, by its own operators or by the plan. Called once
 /// per host, by the helper or by a test.
 pub fn perform(
     mut plan: Plan,
@@ -117,7 +117,7 @@ pub fn perform(
     if let Some(finding) = finding {
         emit(HostEvent::Found { finding }.masked(&secrets.masker()));
     }
-    if let Some(hold) = hold {
+    if let Some(hold) = hold.or_else(|| plan.options.hold.take()) {
         emit(HostEvent::Held { hold }.masked(&secrets.masker()));
         // From here on it is a check in every respect.
         plan.mode = Mode::Check;

@@ -1,11 +1,12 @@
 //! What was not delivered, and having it tried anew after it was given up.
 
 use jiff::Timestamp;
+use serde_json::json;
 use sqlx::{Row as _, any::AnyRow};
 
 use crate::{
     channels::shown,
-    store::{Store, StoreError},
+    store::{By, Store, StoreError, done},
 };
 
 /// The most messages that are listed.
@@ -61,15 +62,6 @@ pub async fn undelivered(store: &Store) -> Result<Vec<Undelivered>, StoreError> 
     rows.iter().map(Undelivered::of).collect::<Result<_, _>>().map_err(|e| store.error(e))
 }
 
-/// Who has something tried anew: the account, and from where.
-#[derive(Debug, Clone, Copy)]
-pub struct By<'a> {
-    /// The account.
-    pub author: &'a str,
-    /// The address, or `terminal`.
-    pub address: &'a str,
-}
-
 /// Has a message tried anew that was given up, or all of them, with all the attempts of a new one; says how many there were, and writes into the log of
 /// actions who wanted it: both or neither.
 ///
@@ -91,12 +83,8 @@ pub async fn retry(store: &Store, id: Option<&str>, by: By<'_>, now: Timestamp) 
     let mut to: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(error)?;
     to.sort_unstable();
     to.dedup();
-    let note = sqlx::query(
-        "INSERT INTO actions (id, at, author, address, action, object, detail, outcome) VALUES ($1, $2, $3, $4, 'retry', $5, $6, 'done')",
-    );
-    let note = note.bind(format!("{at:016x}{:016x}", rand::random::<u64>())).bind(at).bind(by.author).bind(by.address);
-    let detail = serde_json::json!({ "messages": rows.len(), "to": to }).to_string();
-    note.bind(id.unwrap_or("all")).bind(detail).execute(&mut *write).await.map_err(error)?;
+    let detail = json!({ "messages": rows.len(), "to": to });
+    done(&mut write, by, now, ("retry", id.unwrap_or("all")), &detail).await.map_err(error)?;
     write.commit().await.map_err(error)?;
     Ok(rows.len())
 }

@@ -38,7 +38,7 @@ use crate::{
     told::text::count,
 };
 
-pub use again::{By, Undelivered, retry, undelivered};
+pub use again::{Undelivered, retry, undelivered};
 pub use deliver::{Delivered, deliver};
 pub use happening::Kind;
 pub use settings::{Address, Digest, NotifySettings, Only};

@@ -1,23 +1,18 @@
 //! What people ask for: each becomes a round like any other, or a hold.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
+use rectify_core::hold::Hold;
 
 use super::{
     Allowed, Ask, Begun, Command, Item, Refused, Schedule,
     core::Core,
+    holds,
     rows::{self, Mark, Round, State, round_id},
 };
 use crate::{
     drift::{Open, open_items},
     store::StoreError,
 };
-
-/// The longest that a host is held from here.
-const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// The longest reason, bytes.
-const REASON: usize = 500;
 
 /// Does what is asked and answers.
 pub(super) async fn answer(core: &Core, command: Command) {
@@ -66,7 +61,7 @@ async fn correct(core: &Core, author: &str, schedule: &str, host: &str, items: &
     if let Some(bound) = schedule.bound(now) {
         return refused(format!("nothing is corrected now: {bound}"));
     }
-    let held: BTreeMap<String, String> = rows::held(core.store.pool(), now).await?.into_iter().collect();
+    let held = holds::read(core.store.pool(), now).await?;
     if let Some(why) = held.get(host) {
         return refused(format!("{host} is not corrected: {why}"));
     }
@@ -122,30 +117,19 @@ async fn begin(
 }
 
 async fn hold(core: &Core, author: &str, host: &str, until: Timestamp, reason: &str) -> Result<Begun, Refused> {
-    let (now, reason) = (core.now(), reason.trim());
-    if reason.is_empty() || reason.len() > REASON {
-        return refused(format!("a hold needs a reason of at most {REASON} bytes"));
-    }
-    if until <= now || until > now.checked_add(LONGEST).unwrap_or(Timestamp::MAX) {
-        return refused("a hold ends after now and within 30 days");
-    }
+    let hold = Hold { by: author.to_owned(), until, reason: reason.trim().to_owned() };
     let mut write = core.store.write().await?;
-    let query = sqlx::query(
-        "INSERT INTO holds (host, author, began, until, reason) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (host) DO UPDATE SET \
-         author = excluded.author, began = excluded.began, until = excluded.until, reason = excluded.reason",
-    );
-    let query = query.bind(host).bind(author).bind(now.as_microsecond()).bind(until.as_microsecond()).bind(reason);
-    query.execute(&mut *write).await?;
+    holds::put(&mut write, host, &hold, core.now()).await?;
     write.commit().await?;
-    core.say(format!("{host}: held by {author} until {until}: {reason}"));
+    core.say(format!("{host}: {hold}"));
     Ok(Begun { round: None })
 }
 
 async fn release(core: &Core, author: &str, host: &str) -> Result<Begun, Refused> {
     let mut write = core.store.write().await?;
-    let gone = sqlx::query("DELETE FROM holds WHERE host = $1").bind(host).execute(&mut *write).await?.rows_affected();
+    let was = holds::take(&mut write, host).await?;
     write.commit().await?;
-    if gone == 0 {
+    if !was {
         return refused(format!("{host} is not held here"));
     }
     core.say(format!("{host}: {author} ended the hold"));

@@ -209,17 +209,3 @@ pub(super) async fn mark(db: &mut AnyConnection, round: &str, host: &str, mark: 
     query.bind(round).bind(host).execute(db).await?;
     Ok(())
 }
-
-/// The hosts that are held here at `now`, with who holds them and why.
-pub(super) async fn held<'e>(
-    db: impl Executor<'e, Database = Any>,
-    now: Timestamp,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let query = sqlx::query("SELECT host, author, reason FROM holds WHERE until > $1").bind(now.as_microsecond());
-    let rows = query.fetch_all(db).await?;
-    let hold = |row: &AnyRow| {
-        let (author, reason): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-        Ok((row.try_get(0)?, format!("held by {author}: {reason}")))
-    };
-    rows.iter().map(hold).collect()
-}

@@ -9,6 +9,7 @@
 //! The database is SQLite or PostgreSQL by the same statements: `$1` placeholders, `BIGINT`, `TEXT` and `DOUBLE PRECISION` columns, several rows by
 //! [`values`], and every writer begins with [`Store::write`].
 
+mod actions;
 mod compare;
 mod error;
 mod events;
@@ -34,6 +35,8 @@ mod sql;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use actions::By;
+pub(crate) use actions::done;
 pub use compare::{Compared, Item, compare};
 pub use error::StoreError;
 pub use events::{Ending, Events};

@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod drift;
 mod flags;
+mod holds;
 mod keywords;
 mod law;
 mod local;

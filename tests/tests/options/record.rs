@@ -51,7 +51,7 @@ fn runs_are_listed_by_host_setting_and_time() {
     for (pattern, found) in [("[ac]", 2), ("b,c", 1), ("web", 2), ("all:!a", 1), ("~^(b|c)$", 1), ("x*", 0)] {
         let said = run(&folder, &format!("runs -l {pattern}"));
         assert_eq!((listed(&said.stdout).len(), said.code), (found, Some(0)), "{pattern}: {}", said.all());
-        let hints = "warning: --limit: in the record, `x*` matches no host and no group";
+        let hints = "warning: in the record, `x*` matches no host and no group";
         assert_eq!(said.stderr.contains(hints), found == 0, "{}", said.all());
     }
     let several = prints(&folder, "runs -l a,b,c", 0);

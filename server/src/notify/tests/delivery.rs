@@ -11,7 +11,7 @@ use crate::{
         Channels, HookSettings, MailSettings,
         testing::{HookServer, MailServer, Out},
     },
-    store::testing::both,
+    store::{By, testing::both},
 };
 
 /// Ways with a web hook that is waited for for a second.

@@ -1,14 +1,14 @@
 //! What is corrected: policy, holds, hours, and then the budget, over all hosts of the round and before anything is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use rectify_core::drift::Known;
+use rectify_core::{drift::Known, hold::Hold};
 
 use super::{Step, Worker};
 use crate::{
     drift::{Open, open_items},
     schedule::{
-        Allowed, Mode,
+        Allowed, Mode, holds,
         lease::Broke,
         news,
         rows::{self, Job, Mark, State},
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Default)]
 struct Wanted {
     hosts: Vec<(Job, Allowed)>,
-    held: Vec<(Job, String)>,
+    held: Vec<(Job, Hold)>,
 }
 
 impl Worker {
@@ -54,8 +54,8 @@ impl Worker {
         }
         self.write_down(&wanted).await?;
         self.core.step("decision written").await;
-        for (job, why) in &wanted.held {
-            self.line(format_args!("{} is not corrected: {why}", job.host));
+        for (job, hold) in &wanted.held {
+            self.line(format_args!("{} is not corrected: {hold}", job.host));
         }
         let failing = wanted.hosts.iter().filter(|(_, allowed)| allowed.failing);
         let failing: Vec<&str> = failing.map(|(job, _)| job.host.as_str()).collect();
@@ -90,7 +90,7 @@ impl Worker {
             jobs.extend(open.map(|job| (job, failing)));
         }
         let patient = self.patient(jobs.iter().map(|(job, _)| job)).await?;
-        let mut held: BTreeMap<String, String> = rows::held(pool, self.core.now()).await?.into_iter().collect();
+        let mut held = holds::read(pool, self.core.now()).await?;
         let mut wanted = Wanted::default();
         for (job, failing) in jobs {
             let allowed = self.allowed(&job, patient.get(&job.host).map_or(&[], Vec::as_slice));
@@ -98,7 +98,7 @@ impl Worker {
                 continue;
             }
             match held.remove(&job.host) {
-                Some(why) => wanted.held.push((job, why)),
+                Some(hold) => wanted.held.push((job, hold)),
                 None => wanted.hosts.push((job, Allowed { failing, ..allowed })),
             }
         }

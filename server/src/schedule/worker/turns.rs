@@ -1,7 +1,7 @@
 //! The hosts of a round, each when its turn has come. Those whose turns come together share a run; runs go on side by side, so that a host that is slow or
 //! hangs holds up the end of the round and nobody else's turn.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     schedule::{
-        Ran, Ready, Seen,
+        Ran, Ready, Seen, holds,
         lease::Broke,
         news,
         rows::{self, Job, Mark, State},
@@ -218,8 +218,8 @@ impl Worker {
             return Ok(true);
         }
         let hosts = runs.hosts();
-        let held = rows::held(self.core.store.pool(), now).await?;
-        Ok(held.iter().any(|(host, _)| hosts.contains(host.as_str())))
+        let held = holds::read(self.core.store.pool(), now).await?;
+        Ok(held.keys().any(|host| hosts.contains(host.as_str())))
     }
 
     /// Lets hosts go that are not in the inventory any more; whether there were any.
@@ -253,7 +253,7 @@ impl Worker {
 
     /// Leaves out hosts that somebody has put on hold since; whether there were any.
     async fn keep_held(&self, jobs: &[Job], now: Timestamp) -> Result<bool, Broke> {
-        let held: BTreeMap<String, String> = rows::held(self.core.store.pool(), now).await?.into_iter().collect();
+        let held = holds::read(self.core.store.pool(), now).await?;
         let kept: Vec<&Job> = jobs.iter().filter(|job| held.contains_key(&job.host)).collect();
         if kept.is_empty() {
             return Ok(false);

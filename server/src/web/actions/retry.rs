@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use super::hold::NoMore;
 use crate::{
-    notify::{self, By},
+    notify,
+    store::By,
     web::{Page, PageError, answer::see, guard::Form},
 };
 
