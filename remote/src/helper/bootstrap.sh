@@ -110,7 +110,7 @@ place() {
   if [ "$result" = 0 ] && [ -z "$said" ] && [ "$(hash_of_file "$part")" = "$want" ]; then
     if [ "$("$part" --self-test 2>&1)" = "rectify-host ok" ]; then
       if mv -f "$part" "$1/$name"; then
-        find "$1" -type f -name "rectify-host-*" -mtime +30 -exec rm -f "{}" ";" 2>/dev/null
+        find "$1" -type f -name "rectify-host-*" ! -name "$name" -mtime +30 -exec rm -f "{}" ";" 2>/dev/null
         go "$1/$name"
       fi
     fi

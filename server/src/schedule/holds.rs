@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 use rectify_core::hold::Hold;
 use serde_json::json;
 use sqlx::{Any, AnyConnection, Executor, Row as _, any::AnyRow};
@@ -76,7 +76,9 @@ pub(super) async fn put(write: &mut AnyConnection, host: &str, hold: &Hold, now:
         "INSERT INTO holds (host, author, began, until, reason) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (host) DO UPDATE SET \
          author = excluded.author, began = excluded.began, until = excluded.until, reason = excluded.reason",
     );
-    let query = query.bind(host).bind(&hold.by).bind(now.as_microsecond()).bind(hold.until.as_microsecond());
+    // To the second: people read it.
+    let until = hold.until.round(Unit::Second).unwrap_or(hold.until);
+    let query = query.bind(host).bind(&hold.by).bind(now.as_microsecond()).bind(until.as_microsecond());
     Ok(query.bind(&hold.reason).execute(write).await.map(drop)?)
 }
 

@@ -46,12 +46,13 @@ fn a_host_on_hold_is_looked_at_and_not_changed_until_it_is_over() {
         "{}",
         unknown.all()
     );
-    assert_eq!(site.at("08:05:00", &["check"]).code, Some(2));
+    let check = site.at("08:05:00", &["check"]);
+    assert_eq!(check.code, Some(2), "{}", check.all());
     for (lasts, why, words) in [
         ("2h", " ", "a hold needs a reason"),
         ("31d", "why", "within 30 days"),
         ("soon", "why", "such as 4h or 2d"),
-        ("-1h", "why", "such as 4h or 2d"),
+        ("0h", "why", "such as 4h or 2d"),
     ] {
         let refused = hold("a", lasts, why);
         assert!(refused.code == Some(5) && refused.stderr.contains(words), "{lasts} {why}: {}", refused.all());
@@ -67,12 +68,13 @@ fn a_host_on_hold_is_looked_at_and_not_changed_until_it_is_over() {
     let line = all.stdout.lines().next().unwrap();
     assert!(line.starts_with("a  held by ") && line.ends_with(": the disk is swapped"), "{}", all.all());
     let json: serde_json::Value = serde_json::from_str(&site.at("08:20:00", &["holds", "--json"]).stdout).unwrap();
-    assert_eq!((&json[1]["host"], &json[1]["hold"]["until"]), (&"b".into(), &"2027-03-08T10:10:00Z".into()));
+    let until = json[1]["hold"]["until"].as_str().unwrap();
+    assert_eq!((&json[1]["host"], until.starts_with("2027-03-08T10:10:00")), (&"b".into(), true));
 
     let check = site.at("08:30:00", &["check"]);
-    assert!(check.stdout.contains("the disk is swapped"), "{}", check.all());
+    assert!(check.all().contains("until 2027-03-08T10:10:00Z: the disk is swapped"), "{}", check.all());
     let apply = site.at("08:31:00", &["apply"]);
-    assert!(apply.stdout.contains("the disk is swapped") && site.there() == "c", "{}: {}", site.there(), apply.all());
+    assert!(apply.all().contains("the disk is swapped") && site.there() == "c", "{}: {}", site.there(), apply.all());
     let ended = site.at("08:40:00", &["holds", "release", "c", "b"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(5), "b is held no longer\n"), "{}", ended.all());
     assert!(ended.stderr.contains("c is not held here"), "{}", ended.all());
@@ -80,13 +82,14 @@ fn a_host_on_hold_is_looked_at_and_not_changed_until_it_is_over() {
     assert_eq!(site.there(), "bc");
     // Two hours are over.
     let apply = site.at("10:10:01", &["apply"]);
-    assert!(apply.code == Some(0) && !apply.stdout.contains("disk") && site.there() == "abc", "{}", apply.all());
+    assert!(apply.code == Some(0) && !apply.all().contains("disk") && site.there() == "abc", "{}", apply.all());
 }
 
 #[test]
 fn that_it_is_not_known_who_holds_what_is_said_before_an_apply() {
     let site = Site::new();
-    assert_eq!(site.at("08:05:00", &["check"]).code, Some(2));
+    let check = site.at("08:05:00", &["check"]);
+    assert_eq!(check.code, Some(2), "{}", check.all());
     site.0.write(
         "rectify.toml",
         "inventory = [\"hosts\"]\nplaybooks = [\"site.yml\"]\n[record]\nstore = \"postgres://x@127.0.0.1:1/x\"\n",
