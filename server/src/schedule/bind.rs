@@ -19,7 +19,7 @@ impl Schedule {
     pub fn bound(&self, now: Timestamp) -> Option<Bound> {
         let today = now.to_zoned(self.cron.zone().clone()).date();
         if let Some(freeze) = self.freezes.iter().find(|f| f.from <= today && today <= f.to) {
-            return Some(Bound(format!("nothing is corrected until {} is over: {}", freeze.to, freeze.reason)));
+            return Some(Bound(format!("frozen until the end of {}: {}", freeze.to, freeze.reason)));
         }
         if self.maintenance.is_empty() || self.maintenance.iter().any(|hours| hours.contains(now)) {
             return None;

@@ -250,7 +250,7 @@ fn holds_hours_and_freezes_bind_corrections_and_not_looks() {
         assert!(stand.corrected().is_empty());
         let states: Vec<String> = stand.jobs("held@2026-11-22T02:30:00Z").await.into_iter().map(|(_, s)| s).collect();
         assert_eq!(states, ["held", "looked", "held", "looked"]);
-        assert!(stand.said().contains("a is not corrected: held by eva: it moves"), "{}", stand.said());
+        assert!(stand.said().contains("a is not corrected: held by eva until"), "{}", stand.said());
         // Both are over by the next round.
         stand.fleet.with(|world| world.held.clear());
         stand.clock.advance(SignedDuration::from_hours(1));
@@ -682,7 +682,7 @@ fn people_ask_for_looks_corrections_and_holds() {
         ask(hold(until, "it moves")).await.unwrap();
         assert!(ask(hold(until, " ")).await.is_err() && ask(hold(Timestamp::MAX, "x")).await.is_err());
         let refused = ask(correct(vec![seen("0600")])).await.unwrap_err().to_string();
-        assert!(refused.contains("held by eva: it moves"), "{refused}");
+        assert!(refused.contains("held by eva until"), "{refused}");
         ask(Ask::Release { host: "a".into() }).await.unwrap();
         assert!(ask(Ask::Release { host: "a".into() }).await.is_err(), "there is none any more");
         let begun = ask(correct(vec![seen("0600")])).await.unwrap().round.unwrap();

@@ -106,7 +106,7 @@ fn a_schedule_corrects_what_it_may_and_when_it_may() {
     assert!(said.stderr.contains("1 of 3 hosts would be corrected, more than the budget of 0 %"), "{}", said.all());
     let freeze = "freezes = [{ from = \"2026-11-24\", to = \"2026-11-24\", reason = \"a fair\" }]\n";
     let said = round(&folder, 24, &format!("{site}{freeze}settings = {{ banner = \"correct\" }}\n"));
-    assert!(said.stderr.contains("nothing is corrected until 2026-11-24 is over: a fair"), "{}", said.all());
+    assert!(said.stderr.contains("nothing is corrected: frozen until the end of 2026-11-24: a fair"), "{}", said.all());
     let hours = "maintenance = [{ days = [\"mon\"], from = \"01:00\", to = \"04:00\", timezone = \"UTC\" }]\n";
     let said = round(&folder, 25, &format!("{site}{hours}settings = {{ banner = \"correct\" }}\n"));
     assert!(said.stderr.contains("outside the maintenance hours (mon 01:00 to 04:00 UTC)"), "{}", said.all());
