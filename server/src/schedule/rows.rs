@@ -200,7 +200,8 @@ pub(super) async fn mark(db: &mut AnyConnection, round: &str, host: &str, mark: 
     let json = |value: serde_json::Result<String>| value.unwrap_or_else(|_| "[]".into());
     let open = mark.open.map(|open| json(serde_json::to_string(open)));
     let allowed = mark.allowed.map(|allowed| json(serde_json::to_string(allowed)));
-    let drifted = i64::from(mark.open.is_some_and(|open| !open.is_empty()));
+    // What is to be corrected is open, also where nobody looked in this round.
+    let drifted = i64::from(mark.open.is_some_and(|open| !open.is_empty()) || mark.allowed.is_some());
     let query = sqlx::query(
         "UPDATE jobs SET state = $1, run = COALESCE($2, run), open = COALESCE($3, open), allowed = COALESCE($4, allowed), \
          drifted = CASE WHEN drifted > $5 THEN drifted ELSE $6 END WHERE round = $7 AND host = $8",

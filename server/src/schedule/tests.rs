@@ -688,6 +688,7 @@ fn people_ask_for_looks_corrections_and_holds() {
         let begun = ask(correct(vec![seen("0600")])).await.unwrap().round.unwrap();
         stand.clock.advance(SignedDuration::from_secs(1));
         stand.heard(&format!("{} is done", begun.replace("nightly@", "the round of "))).await;
+        assert!(stand.said().contains("1 host, 1 not as declared, 1 corrected"), "{}", stand.said());
         let (host, allowed) = stand.fleet.with(|w| w.corrections[0].clone());
         assert_eq!((host.as_str(), allowed.settings.len()), ("a", 0));
         assert!(allowed.has(None, "site.yml:3") && !allowed.has(Some("tls"), "site.yml:4"));
