@@ -48,20 +48,19 @@ impl Index {
 
     /// Tells the plans which contents the record knows the lines of, and who holds their hosts; says why that is not known, if it is not.
     pub(crate) async fn know(&self, compiled: &mut [Compiled]) -> Option<String> {
+        // First what a host may depend on, however long the other takes.
+        let trouble = match soon(async { holds(self.store().await?, Timestamp::now()).await }).await {
+            Ok(mut held) => {
+                compiled.iter_mut().for_each(|c| c.plan.options.hold = held.remove(&c.plan.host));
+                None
+            }
+            Err(why) => Some(why),
+        };
         let hosts: Vec<String> = compiled.iter().map(|c| c.plan.host.clone()).collect();
-        let ask = async {
-            let store = self.store().await?;
-            Ok((known_contents(store, &hosts).await?, holds(store, Timestamp::now()).await?))
-        };
-        let (found, trouble) = match tokio::time::timeout(PATIENCE, ask).await {
-            Ok(Ok(found)) => (found, None),
-            Ok(Err::<_, StoreError>(error)) => (Default::default(), Some(chain(&error))),
-            Err(_) => (Default::default(), Some(format!("the database did not answer in {} s", PATIENCE.as_secs()))),
-        };
-        let (mut known, mut held) = found;
+        let ask = async { known_contents(self.store().await?, &hosts).await };
+        let mut known = if trouble.is_none() { soon(ask).await.unwrap_or_default() } else { Default::default() };
         for plan in compiled.iter_mut().map(|c| &mut c.plan) {
             plan.options.known = Some(known.remove(&plan.host).unwrap_or_default());
-            plan.options.hold = held.remove(&plan.host);
         }
         trouble.map(|why| format!("whether somebody put hosts on hold here is not known: {why}"))
     }
@@ -99,5 +98,13 @@ impl Index {
             Err(_) => format!("the database needed more than {} s", LONGEST.as_secs()),
         };
         vec![format!("the index lacks runs that are recorded (a later run takes them in): {why}")]
+    }
+}
+
+/// The answer of a database, or why there is none before a run loses its patience.
+async fn soon<T>(ask: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, ask).await {
+        Ok(answer) => answer.map_err(|error| chain(&error)),
+        Err(_) => Err(format!("the database did not answer in {} s", PATIENCE.as_secs())),
     }
 }
