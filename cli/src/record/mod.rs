@@ -88,7 +88,7 @@ pub(crate) fn settings(config: &Config) -> Result<RecordSettings, String> {
 ///
 /// # Errors
 /// No place for a record, or a database that cannot be read.
-pub(crate) async fn open(config: &Config) -> anyhow::Result<Store> {
+async fn open(config: &Config) -> anyhow::Result<Store> {
     let settings = settings(config).map_err(Expected::usage)?;
     let store = Store::open(&settings).await.map_err(|e| Expected::failed(chain(&e)))?;
     let said = match store.catch_up().await {
@@ -100,6 +100,20 @@ pub(crate) async fn open(config: &Config) -> anyhow::Result<Store> {
         writeln!(std::io::stderr(), "warning: {}", line(&what))?;
     }
     Ok(store)
+}
+
+/// Does something with the record's index, which is up to date as far as it can be, and closed after.
+///
+/// # Errors
+/// A database that cannot be opened, and what the work itself fails with.
+pub(crate) fn with_index<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store = open(config).await?;
+        let done = work(&store).await;
+        store.close().await;
+        done
+    })
 }
 
 /// How a run is recorded.

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     display::text::{count, line, names, time},
     exit::{self, Expected},
-    record::{chosen, open},
+    record::{chosen, with_index},
     theme::{Meaning, Theme},
 };
 
@@ -26,16 +26,10 @@ use crate::{
 /// A pattern that chooses no host, a hold that cannot be, a database that cannot be read or written, and an output that cannot be written.
 pub(crate) fn run(args: &Holds, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let store = open(&config).await?;
-        let done = match &args.verb {
-            Some(HoldsVerb::Add { hosts, lasts, reason }) => add(&store, hosts, *lasts, reason).await,
-            Some(HoldsVerb::Release { hosts }) => end(&store, hosts).await,
-            None => list(&store, args.json, crate::theme(common, true)).await,
-        };
-        store.close().await;
-        done
+    with_index(&config, async |store| match &args.verb {
+        Some(HoldsVerb::Add { hosts, lasts, reason }) => add(store, hosts, *lasts, reason).await,
+        Some(HoldsVerb::Release { hosts }) => end(store, hosts).await,
+        None => list(store, args.json, crate::theme(common, true)).await,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     display::text::{count, line, time},
     exit::{self, Expected},
-    record::open,
+    record::with_index,
     theme::{Meaning, Theme},
 };
 
@@ -29,15 +29,9 @@ const SHORT: usize = 12;
 /// A database that cannot be read or written, and an output that cannot be written.
 pub(crate) fn run(args: &Notices, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let store = open(&config).await?;
-        let done = match &args.verb {
-            Some(NoticesVerb::Retry { ids, .. }) => anew(&store, ids).await,
-            None => list(&store, args.json, crate::theme(common, true)).await,
-        };
-        store.close().await;
-        done
+    with_index(&config, async |store| match &args.verb {
+        Some(NoticesVerb::Retry { ids, .. }) => anew(store, ids).await,
+        None => list(store, args.json, crate::theme(common, true)).await,
     })
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use console::measure_text_width;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use rectify_core::text::chain;
-use rectify_server::store::{Head, OfHosts, RunFilter, RunRow};
+use rectify_server::store::{Head, OfHosts, RunFilter, RunRow, Store};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     display::text::{count, line, names, passed, time},
     exit::{self, Expected},
-    record::{chosen, open},
+    record::{chosen, with_index},
     theme::{Meaning, Theme},
 };
 
@@ -23,23 +23,22 @@ use crate::{
 /// A database that cannot be read, and an output that cannot be written.
 pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
     let config = Config::load()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match &args.verb {
-        Some(RunsVerb::Prune { keep, dry_run }) => return runtime.block_on(prune(&config, *keep, *dry_run)),
-        Some(RunsVerb::Forget { hosts }) => return runtime.block_on(forget(&config, hosts)),
+        Some(RunsVerb::Prune { keep, dry_run }) => {
+            let before = micros(*keep)?;
+            return with_index(&config, async |store| prune(store, before, *dry_run).await);
+        }
+        Some(RunsVerb::Forget { hosts }) => return with_index(&config, async |store| forget(store, hosts).await),
         None => {}
     }
     let since = args.since.map(micros).transpose()?;
-    let runs = runtime.block_on(async {
-        let store = open(&config).await?;
+    let runs = with_index(&config, async |store| {
         let hosts = match &args.limit {
-            Some(pattern) => Some(chosen(&store, pattern).await?),
+            Some(pattern) => Some(chosen(store, pattern).await?),
             None => None,
         };
         let filter = RunFilter { hosts, setting: args.setting.clone(), since, run: None };
-        let runs = store.runs(&filter).await.map_err(|e| Expected::failed(chain(&e)))?;
-        store.close().await;
-        anyhow::Ok(runs)
+        Ok(store.runs(&filter).await.map_err(|e| Expected::failed(chain(&e)))?)
     })?;
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -54,11 +53,8 @@ pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
     Ok(exit::OK)
 }
 
-async fn prune(config: &Config, keep: When, dry: bool) -> anyhow::Result<u8> {
-    let before = micros(keep)?;
-    let store = open(config).await?;
+async fn prune(store: &Store, before: i64, dry: bool) -> anyhow::Result<u8> {
     let pruned = store.prune(before, dry).await.map_err(|e| Expected::failed(chain(&e)))?;
-    store.close().await;
     let mut out = std::io::stdout().lock();
     let word = if dry { "would forget" } else { "forgot" };
     if dry {
@@ -72,8 +68,7 @@ async fn prune(config: &Config, keep: When, dry: bool) -> anyhow::Result<u8> {
 }
 
 /// A host that is not known is told of, and the others are forgotten all the same.
-async fn forget(config: &Config, hosts: &[String]) -> anyhow::Result<u8> {
-    let store = open(config).await?;
+async fn forget(store: &Store, hosts: &[String]) -> anyhow::Result<u8> {
     let mut code = exit::OK;
     for host in hosts {
         if store.forget_host(host).await.map_err(|e| Expected::failed(chain(&e)))? {
@@ -83,7 +78,6 @@ async fn forget(config: &Config, hosts: &[String]) -> anyhow::Result<u8> {
             code = exit::USAGE;
         }
     }
-    store.close().await;
     Ok(code)
 }
 
