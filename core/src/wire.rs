@@ -232,4 +232,13 @@ mod tests {
     fn a_length_over_the_limit_is_refused_before_anything_is_allocated() {
         assert!(matches!(read_frame(&mut &[0xff; 8][..]), Err(WireError::TooLong(_))));
     }
+
+    /// Plans and recorded events are JSON text: what is read is the number that was written, not the one beside it.
+    #[test]
+    fn a_number_with_a_fraction_stays_itself_in_json() {
+        for number in [1795354702.0176265, 0.1, 1e300, 5e-324] {
+            let text = serde_json::to_string(&number).unwrap();
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), number, "{text}");
+        }
+    }
 }
