@@ -96,9 +96,14 @@ fn one(page: &mut Page, same: &Same<'_>, all: usize, detail: Detail<'_>, zone: &
     }
     let shown = |value: &Option<String>| value.as_deref().map(|value| kept(value).into_owned());
     let value = || Diff::Value { before: shown(&item.known.seen), after: shown(&item.known.wanted) };
-    let name = if item.key.property.is_empty() { "" } else { item.key.property.as_str() };
     let diff = item.known.difference.clone().unwrap_or_else(value);
-    changes(page, 4, &[PropertyChange { property: name.to_owned(), diff }], detail);
+    let of = |property: &str, diff| PropertyChange { property: property.to_owned(), diff };
+    // Of a thing that is not there at all, the difference is what will be in it.
+    let differs = match item.key.property.as_str() {
+        "" if !matches!(diff, Diff::Value { .. }) => vec![of("", value()), of("content", diff)],
+        property => vec![of(property, diff)],
+    };
+    changes(page, 4, &differs, detail);
     if item.known.cause == Cause::Both {
         let left = item.known.left.as_ref().map(|left| shown(left).unwrap_or_else(|| "(absent)".into()));
         left.into_iter().for_each(|left| page.line(4, &[plain(format!("the last run left: {left}"))]));

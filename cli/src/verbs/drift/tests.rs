@@ -72,6 +72,8 @@ fn found() -> Found {
         None,
         "this host has no audit log that could be read: who did it is not known",
     )];
+    let mut removed = open("web4", Cause::Drift, "path:/etc/issue.net", "", [Some("file"), None, Some("file")]);
+    removed.known.difference = Some(Diff::Text { unified: "@@ -0,0 +1 @@\n+new\n".into(), added: 1, removed: 0 });
     Found {
         open: vec![
             mode("web1"),
@@ -82,6 +84,7 @@ fn found() -> Found {
             gone,
             open("web1", Cause::New, "user:eve", "", [None, Some("present"), None]),
             open("web1", Cause::Pending, "unit:ssh.service", "enabled", [Some("false"), Some("false"), Some("true")]),
+            removed,
         ],
         fixed: vec![Fixed {
             host: "web4".into(),
@@ -128,7 +131,7 @@ fn programs_get_everything() {
     let mut out = Vec::new();
     json::write(&found(), "run-1", &held(), &mut out).unwrap();
     let all: serde_json::Value = serde_json::from_slice(&out).unwrap();
-    assert_eq!((all["open"].as_array().unwrap().len(), &all["open"][0]["cause"]), (8, &"drift".into()));
+    assert_eq!((all["open"].as_array().unwrap().len(), &all["open"][0]["cause"]), (9, &"drift".into()));
     assert_eq!(all["open"][0]["left"]["value"], "0644");
     // Known to be absent, and not known, are told apart.
     assert_eq!(
