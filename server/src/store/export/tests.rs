@@ -1,3 +1,8 @@
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
 use rectify_core::event::{Event, HostEvent, RunEvent};
 use rectify_core::{
     event::{Failure, Outcome},
@@ -54,6 +59,29 @@ fn sarif_names_findings_and_failures_at_their_lines() {
     assert_eq!(results, [("failed", "error", 11), ("unreachable", "error", 0), ("finding", "error", 10)]);
     assert_eq!(run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "site.yml");
     assert_eq!(run["invocations"][0]["exitCode"], 4);
+}
+
+/// What OASIS's schema says of a SARIF log; nothing, where it is one.
+fn wrong_sarif(text: &str) -> String {
+    let mut validator = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/sarif/run"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    validator.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let said = validator.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert_eq!(said.status.code(), Some(i32::from(!text.is_empty())), "{text}");
+    text
+}
+
+#[test]
+fn sarif_is_what_its_schema_allows_also_of_a_run_that_broke_off() {
+    for until in [0, 4] {
+        assert_eq!(wrong_sarif(&exported(Format::Sarif, until)), "", "{until} events before its end");
+    }
+    let broken = exported(Format::Sarif, 0).replace("executionSuccessful", "went");
+    assert!(wrong_sarif(&broken).contains("'executionSuccessful' is a required property"));
 }
 
 #[test]
