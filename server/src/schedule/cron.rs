@@ -2,7 +2,7 @@
 
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::{Timestamp, tz::TimeZone};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer};
 
 /// When something is due: five fields (minute, hour, day of the month, month, day of the week) in a time zone.
 ///
@@ -70,12 +70,15 @@ impl Cron {
     }
 }
 
+impl std::fmt::Display for Cron {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.expression, self.zone.iana_name().unwrap_or("UTC"))
+    }
+}
+
 impl Serialize for Cron {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut out = to.serialize_struct("Cron", 2)?;
-        out.serialize_field("expression", &self.expression)?;
-        out.serialize_field("timezone", self.zone.iana_name().unwrap_or("UTC"))?;
-        out.end()
+        to.collect_str(self)
     }
 }
 

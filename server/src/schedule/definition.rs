@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Cron;
 
-/// When what is looked at, and what may be corrected then.
+/// When what is looked at, and what may be corrected then. It is written as the page shows it, and never read again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Schedule {
     /// Its name: letters, digits, `-`, `_` and `.`.
@@ -32,8 +32,10 @@ pub struct Schedule {
     /// What may be corrected.
     pub policy: Policy,
     /// When something may be corrected; none: always.
+    #[serde(serialize_with = "texts")]
     pub maintenance: Vec<Maintenance>,
     /// When nothing is corrected.
+    #[serde(serialize_with = "texts")]
     pub freezes: Vec<Freeze>,
     /// How many of a round's hosts may be corrected, percent; a single one always may, unless it is 0.
     pub budget: f64,
@@ -88,17 +90,15 @@ impl Policy {
 }
 
 /// Hours in which something may be corrected.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Maintenance {
     /// On which days they begin.
-    #[serde(serialize_with = "days")]
     pub days: Vec<Weekday>,
     /// From when.
     pub from: Time,
     /// Until when, itself not included; before `from`: on the day after.
     pub to: Time,
     /// In this zone.
-    #[serde(serialize_with = "zone")]
     pub zone: TimeZone,
 }
 
@@ -125,7 +125,7 @@ impl std::fmt::Display for Maintenance {
 }
 
 /// Days on which nothing is corrected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freeze {
     /// The first.
     pub from: Date,
@@ -133,6 +133,12 @@ pub struct Freeze {
     pub to: Date,
     /// Why.
     pub reason: String,
+}
+
+impl std::fmt::Display for Freeze {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {}: {}", self.from, self.to, self.reason)
+    }
 }
 
 /// The weekdays as schedules name them.
@@ -154,10 +160,6 @@ fn seconds<S: Serializer>(window: &SignedDuration, to: S) -> Result<S::Ok, S::Er
     to.serialize_i64(window.as_secs())
 }
 
-fn days<S: Serializer>(days: &[Weekday], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(days.iter().map(|day| short(*day)))
-}
-
-fn zone<S: Serializer>(zone: &TimeZone, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(zone.iana_name().unwrap_or("UTC"))
+fn texts<T: std::fmt::Display, S: Serializer>(all: &[T], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(all.iter().map(T::to_string))
 }

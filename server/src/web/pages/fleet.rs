@@ -208,13 +208,8 @@ async fn by_host(page: &Page, filter: &Filter, shown: &[SettingRow], drawn: &mut
 fn cell(standing: Option<&Standing>) -> Cell {
     let Some(standing) = standing else { return Cell { badge: None, why: String::new(), open: Vec::new() } };
     let badge = standing.mode.as_deref().map(|mode| Badge::saying(mode, if standing.skip { "skip" } else { mode }));
-    let open = standing.open.iter().map(|(cause, n)| Badge::saying(cause, format!("{n} {}", word(cause)))).collect();
+    let open = standing.open.iter().map(|(cause, n)| Badge::saying(cause, format!("{n} {cause}"))).collect();
     Cell { badge, why: standing.why.clone(), open }
-}
-
-/// A cause in a table.
-fn word(cause: &str) -> &str {
-    if cause == "both" { "drift" } else { cause }
 }
 
 async fn group_lines(

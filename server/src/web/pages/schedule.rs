@@ -172,18 +172,54 @@ pub(super) fn said(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::{SignedDuration, civil::Weekday, tz::TimeZone};
+
     use super::*;
+    use crate::schedule::{Cron, Freeze, Maintenance, Missed, Mode, Policy, Schedule};
 
     #[test]
     fn a_definition_is_told_in_words() {
-        let told = facts(
-            r#"{"name":"n","cron":"0 4 * * *","limit":null,"playbooks":["a","b"],"policy":{"default":"report","settings":{"motd":{"correct_after":2}}},"window":1800,"budget":5.0,"forks":20}"#,
-        );
-        let told: Vec<String> = told.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-        assert_eq!(told[..3], ["cron=0 4 * * *", "playbooks=a, b", "policy=report; motd: correct after 2 looks"]);
+        let schedule = Schedule {
+            name: "n".into(),
+            playbooks: vec!["a".into(), "b".into()],
+            limit: None,
+            tags: vec![],
+            cron: Cron::new("0 4 * * *", TimeZone::get("Europe/Berlin").unwrap()).unwrap(),
+            window: SignedDuration::from_mins(30),
+            missed: Missed::Skip,
+            policy: Policy {
+                default: Mode::Report,
+                settings: [("motd".to_owned(), Mode::CorrectAfter(2.try_into().unwrap()))].into(),
+            },
+            maintenance: vec![Maintenance {
+                days: vec![Weekday::Monday, Weekday::Friday],
+                from: jiff::civil::time(22, 0, 0, 0),
+                to: jiff::civil::time(4, 30, 0, 0),
+                zone: TimeZone::UTC,
+            }],
+            freezes: vec![Freeze {
+                from: jiff::civil::date(2027, 12, 20),
+                to: jiff::civil::date(2028, 1, 5),
+                reason: "holidays".into(),
+            }],
+            budget: 5.0,
+            forks: 20.try_into().unwrap(),
+        };
+        let told = facts(&serde_json::to_string(&schedule).unwrap());
+        let told: Vec<String> = told.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
         assert_eq!(
-            told[3..],
-            ["window=30 min", "budget=at most 5 % of a round's hosts are corrected", "hosts=20 at a time"]
+            told,
+            [
+                "playbooks: a, b",
+                "cron: 0 4 * * * Europe/Berlin",
+                "window: 30 min",
+                "missed: skip",
+                "policy: report; motd: correct after 2 looks",
+                "maintenance: mon, fri 22:00 to 04:30 UTC",
+                "freezes: 2027-12-20 to 2028-01-05: holidays",
+                "budget: at most 5 % of a round's hosts are corrected",
+                "hosts: 20 at a time",
+            ]
         );
         assert!(facts("broken").is_empty());
     }

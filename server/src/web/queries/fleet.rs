@@ -184,7 +184,10 @@ pub(in crate::web) async fn standings(
     );
     for row in db.all(&sql, &binds).await? {
         let standing = all.entry((row.int("host")?, row.text("setting")?)).or_default();
-        standing.open.insert(row.text("cause")?, row.int("n")?);
+        let cause = row.text("cause")?;
+        // Where the policy moved as well, the host did all the same.
+        let cause = if cause == "both" { "drift".to_owned() } else { cause };
+        *standing.open.entry(cause).or_default() += row.int("n")?;
     }
     Ok(all)
 }

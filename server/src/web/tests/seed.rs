@@ -172,7 +172,7 @@ pub(super) async fn stories(store: &Store) {
             "path:/etc/motd",
             "mode",
             "motd",
-            "drift",
+            "both",
             "0666",
             "0644",
             &json!({"kind": "value", "before": "0666", "after": "0644"}),

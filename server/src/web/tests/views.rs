@@ -55,6 +55,12 @@ async fn every_view_says_what_it_is_about_and_escapes_what_hosts_say() {
 }
 
 #[tokio::test]
+async fn where_the_policy_moved_too_the_host_counts_as_drifted_once() {
+    let row = Site::seeded().await.get("/?by=host&q=bast&columns=all").await.text;
+    assert!(row.contains("2 drift</span>") && !row.contains("both"), "{row}");
+}
+
+#[tokio::test]
 async fn a_secret_in_the_address_of_a_web_hook_is_not_shown() {
     let text = Site::seeded().await.get("/notices").await.text;
     assert!(text.contains("https://hooks.example.org/…") && !text.contains("T0KEN"), "{text}");
