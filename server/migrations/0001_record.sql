@@ -115,6 +115,8 @@ CREATE TABLE transitions (
     setting TEXT,
     cause TEXT,
     difference TEXT,                    -- JSON
+    before BIGINT,                      -- of drift: the last look that did not see it yet
+    traces TEXT,                        -- JSON: what is known of when and by whom, what tells most first
     told BIGINT                         -- when it was decided whom to tell of it; NULL: not yet
 );
 CREATE INDEX transitions_host ON transitions (host, at);

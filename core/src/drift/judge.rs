@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cause, Item, Key, Known, Look, lines, merge::PRESENT};
-use crate::event::{HIDDEN, POLICY, Trace, is_hash, split_lines};
+use super::{Cause, Item, Key, Known, Look, lines, merge::PRESENT, traces};
+use crate::event::{HIDDEN, POLICY, is_hash, split_lines};
 
 /// An item of which something else is known than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ fn one(
         task: item.task.clone(),
         origin: item.origin.clone(),
         difference: item.difference.clone().filter(|_| open),
-        traces: if open { traces(same, item).to_vec() } else { Vec::new() },
+        traces: if open { traces(old, item).to_vec() } else { Vec::new() },
         run: if same.is_some() && !open {
             same.map_or_else(String::new, |old| old.run.clone())
         } else {
@@ -97,14 +97,6 @@ fn one(
         },
         cover: cover.to_owned(),
         looked: look.began,
-    }
-}
-
-/// What is known of when and by whom. A look that did not ask for it forgets nothing, as long as the host has not moved further.
-fn traces<'a>(same: Option<&'a Known>, item: &'a Item) -> &'a [Trace] {
-    match same.filter(|old| item.traces.is_empty() && old.seen == item.seen) {
-        Some(old) => &old.traces,
-        None => &item.traces,
     }
 }
 

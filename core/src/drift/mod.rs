@@ -20,6 +20,7 @@ mod merge;
 mod state;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use cause::Cause;
 pub use fold::Fold;
@@ -27,3 +28,4 @@ pub use judge::{Happened, Judged, hashes, judge, unwanted};
 pub use known::{Key, Known};
 pub use look::{Item, Look};
 pub use state::{Flap, State, flapping, state};
+pub use traces::{Tells, traces};

@@ -1,18 +1,24 @@
 //! Some hosts' looks, judged and written together.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use rectify_core::{
-    drift::{Cause, Judged, Key, Known, Look, hashes, judge, state, unwanted},
-    event::Diff,
+    drift::{Cause, Item, Judged, Key, Known, Look, Tells, hashes, judge, state, traces, unwanted},
+    event::{Diff, Trace},
 };
 use sqlx::AnyConnection;
 
 use super::{
-    hosts::{self, Host, Transition},
+    hosts::{self, Host, Learned, Transition},
     rows::{self, Items},
 };
 use crate::store::StoreError;
+
+/// The most traces of a transition.
+const TRACES: usize = 8;
 
 /// What is to be written.
 #[derive(Default)]
@@ -24,6 +30,7 @@ struct Writes {
     moved: BTreeSet<i64>,
     contents: BTreeMap<String, (String, i64)>,
     transitions: Vec<Transition>,
+    learned: Vec<Learned>,
     states: Vec<hosts::Now>,
 }
 
@@ -61,6 +68,7 @@ pub(super) async fn take_in(
     rows::cover(db, &writes.covers, &writes.moved.into_iter().collect::<Vec<_>>()).await?;
     rows::put_lines(db, &writes.contents).await?;
     hosts::put_transitions(db, &writes.transitions).await?;
+    hosts::learn(db, &writes.learned).await?;
     hosts::put(db, &writes.states).await?;
     Ok(())
 }
@@ -83,8 +91,9 @@ impl Of<'_> {
         judged.extend(unwanted(&items, look, &self.covers));
         for Judged { key, now, happened } in judged {
             let old = items.get(&key);
-            if let Some(happened) = happened {
-                transitions.push(told(&key, old, now.as_ref(), look, &happened));
+            match happened {
+                Some(happened) => transitions.push(told(&key, old, now.as_ref(), look, &happened)),
+                None => writes.learned.extend(learned(id, &key, old, now.as_ref())),
             }
             if old.is_none_or(|old| now.as_ref().is_none_or(|now| now.cover != old.cover)) {
                 writes.moved.insert(id);
@@ -129,6 +138,9 @@ fn told(
         None => ("item", happened.old, happened.new),
     };
     let difference = item.and_then(|i| i.difference.as_ref()).or_else(|| old.and_then(|old| old.difference.as_ref()));
+    let cause = if to.is_open() { to } else { from };
+    let who = cause.is_drift().then(|| who(old, item));
+    let (before, traces) = who.map_or((None, None), |(before, traces)| (before, shown(traces, before)));
     Transition {
         at: item.map_or(look.ended, |item| item.at),
         run: look.run.clone(),
@@ -138,8 +150,47 @@ fn told(
         thing: Some(key.thing.clone()),
         property: Some(key.property.clone()),
         setting: now.or(old).and_then(|known| known.setting.clone()),
-        cause: Some(if to.is_open() { to } else { from }.word()),
+        cause: Some(cause.word()),
         difference: difference.map(rows::text::<Diff>),
+        before,
+        traces,
         ..Transition::default()
     }
+}
+
+/// What is known of who moved an item, and the last look that did not see it moved: of the item as the look found it, or as it was before it was put right.
+fn who<'a>(old: Option<&'a Known>, item: Option<&'a Item>) -> (Option<i64>, &'a [Trace]) {
+    let item = item.filter(|item| item.was_open());
+    let same = |old: &&Known| old.cause.is_open() && item.is_none_or(|item| item.seen == old.seen);
+    let before = match old.filter(same) {
+        Some(same) => same.before,
+        None => old.map(|old| old.looked),
+    };
+    let known = match item {
+        Some(item) => traces(old, item),
+        None => old.map_or(&[][..], |old| &old.traces),
+    };
+    (before, known)
+}
+
+/// Traces as a transition has them: those that tell most.
+fn shown(traces: &[Trace], before: Option<i64>) -> Option<String> {
+    let mut all: Vec<&Trace> = traces.iter().collect();
+    all.sort_by_key(|trace| Reverse(Tells::of(trace, before)));
+    all.truncate(TRACES);
+    (!all.is_empty()).then(|| rows::text(&all))
+}
+
+/// What a look told of a drift that had been seen before without it.
+fn learned(host: i64, key: &Key, old: Option<&Known>, now: Option<&Known>) -> Option<Learned> {
+    let (old, now) = (old?, now?);
+    let tells = |known: &Known| Tells::most(&known.traces, now.before);
+    let more = now.cause.is_drift() && old.seen == now.seen && tells(now) > tells(old);
+    Some(Learned {
+        host,
+        key: key.clone(),
+        since: now.since,
+        difference: rows::text(now.difference.as_ref().filter(|_| more)?),
+        traces: shown(&now.traces, now.before)?,
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rectify_core::drift::{Flap, Look, State, flapping};
+use rectify_core::drift::{Flap, Key, Look, State, flapping};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::store::{listed, rows, values};
@@ -46,6 +46,21 @@ pub(super) struct Transition {
     pub(super) setting: Option<String>,
     pub(super) cause: Option<&'static str>,
     pub(super) difference: Option<String>,
+    /// Of drift: the last look that did not see it yet.
+    pub(super) before: Option<i64>,
+    /// When and by whom, as JSON.
+    pub(super) traces: Option<String>,
+}
+
+/// What was learned of a drift after its transition was written: when and by whom, as JSON.
+#[derive(Debug)]
+pub(super) struct Learned {
+    pub(super) host: i64,
+    pub(super) key: Key,
+    /// When it was first seen, which is when its transition was.
+    pub(super) since: i64,
+    pub(super) difference: String,
+    pub(super) traces: String,
 }
 
 /// What is known of the hosts of these looks.
@@ -129,18 +144,31 @@ pub(super) async fn put(db: &mut AnyConnection, all: &[Now]) -> Result<(), sqlx:
 
 /// Writes what happened.
 pub(super) async fn put_transitions(db: &mut AnyConnection, all: &[Transition]) -> Result<(), sqlx::Error> {
-    for some in all.chunks(rows(12)) {
+    for some in all.chunks(rows(14)) {
         let text = format!(
-            "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference) VALUES {} \
+            "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference, before, traces) VALUES {} \
              ON CONFLICT (id) DO NOTHING",
-            values(some.len(), 12)
+            values(some.len(), 14)
         );
         let mut query = sqlx::query(AssertSqlSafe(text));
         for told in some {
             query = query.bind(&told.id).bind(told.host).bind(told.at).bind(&told.run).bind(told.kind).bind(&told.old);
             query = query.bind(&told.new).bind(&told.thing).bind(&told.property).bind(&told.setting).bind(told.cause);
-            query = query.bind(&told.difference);
+            query = query.bind(&told.difference).bind(told.before).bind(&told.traces);
         }
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Writes what was learned of drifts into the transitions that told of them: those of the same difference, since a host that moved further did something
+/// else. Whom to tell of them is not decided anew.
+pub(super) async fn learn(db: &mut AnyConnection, all: &[Learned]) -> Result<(), sqlx::Error> {
+    for Learned { host, key, since, difference, traces } in all {
+        let query = sqlx::query(
+            "UPDATE transitions SET traces = $1 WHERE host = $2 AND at = $3 AND kind = 'item' AND thing = $4 AND property = $5 AND difference = $6",
+        );
+        let query = query.bind(traces).bind(host).bind(since).bind(&key.thing).bind(&key.property).bind(difference);
         query.execute(&mut *db).await?;
     }
     Ok(())

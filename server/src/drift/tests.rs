@@ -1,3 +1,5 @@
+mod who;
+
 use std::collections::BTreeMap;
 
 use rectify_core::{

@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) property: Option<String>,
     pub(super) setting: Option<String>,
     pub(super) difference: Option<String>,
+    pub(super) before: Option<i64>,
+    pub(super) traces: Option<String>,
     pub(super) trouble: Option<String>,
 }
 
@@ -42,7 +44,7 @@ pub(super) async fn forget(write: &mut AnyConnection, before: i64, now: i64) -> 
 /// The transitions that were not told, those of one host in one run together: by run and host.
 pub(super) async fn untold(read: &mut AnyConnection) -> Result<Vec<Vec<Row>>, sqlx::Error> {
     let all = sqlx::query(
-        "SELECT t.id, t.host AS host_id, h.name, h.owners, t.at, t.run, t.kind, t.old, t.new, t.thing, t.property, t.setting, t.difference \
+        "SELECT t.id, t.host AS host_id, h.name, h.owners, t.at, t.run, t.kind, t.old, t.new, t.thing, t.property, t.setting, t.difference, t.before, t.traces \
          FROM transitions t LEFT JOIN hosts h ON h.id = t.host \
          WHERE t.told IS NULL ORDER BY t.run, t.host, t.at, t.id LIMIT $1",
     );
@@ -78,6 +80,8 @@ fn row(row: &AnyRow) -> Result<Row, sqlx::Error> {
         property: row.try_get("property")?,
         setting: row.try_get("setting")?,
         difference: row.try_get("difference")?,
+        before: row.try_get("before")?,
+        traces: row.try_get("traces")?,
         trouble: None,
     })
 }

@@ -7,7 +7,7 @@ use rectify_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::gather::Row;
+use super::{gather::Row, who::Who};
 use crate::told;
 
 /// The most characters of a name, a path or a reason that are told.
@@ -67,6 +67,8 @@ pub(super) struct Happening {
     pub(super) state: String,
     /// What changed.
     pub(super) changes: Vec<Change>,
+    /// Of each of these, who made it, as far as that is known: it differs where the changes do not.
+    pub(super) who: Vec<Option<Who>>,
     /// How many more things did.
     pub(super) more: usize,
     /// Why it fails or cannot be reached.
@@ -91,6 +93,7 @@ impl Happening {
             run: host.run.clone(),
             state: String::new(),
             changes: things.iter().take(MOST_CHANGES).map(|r| change(r)).collect(),
+            who: things.iter().take(MOST_CHANGES).map(|r| Who::of(r.traces.as_deref(), r.before)).collect(),
             more: things.len().saturating_sub(MOST_CHANGES),
             trouble: None,
             ids: of.iter().map(|r| r.id.clone()).collect(),

@@ -20,6 +20,7 @@ mod settings;
 mod teller;
 #[cfg(test)]
 mod tests;
+mod who;
 
 use std::collections::BTreeMap;
 

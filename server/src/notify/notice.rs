@@ -10,7 +10,10 @@ use rectify_core::{
 };
 use serde::Serialize;
 
-use super::happening::{Change, Happening, Kind};
+use super::{
+    happening::{Change, Happening, Kind},
+    who::Who,
+};
 use crate::{
     channels::{ChannelError, Letter, Message, why},
     templates::Templates,
@@ -21,7 +24,9 @@ use crate::{
 const MOST_GROUPS: usize = 40;
 /// The most hosts that are named in a text, and in the facts for programs.
 const MOST_HOSTS: (usize, usize) = (20, 500);
-/// The most lines of differences in a message.
+/// The most lines of a change about who made it on which hosts.
+const MOST_WHO: usize = 5;
+/// The most lines of differences, and of who made them, in a message.
 const MOST_LINES: usize = 1_000;
 /// The most characters of a subject.
 const SUBJECT: usize = 150;
@@ -40,9 +45,33 @@ struct Group {
     hosts: Vec<Host>,
     /// How many there are.
     hosts_total: usize,
-    changes: Vec<Change>,
+    changes: Vec<Shown>,
     /// How many more changed.
     more: usize,
+}
+
+/// A change, with who made it.
+#[derive(Debug, Clone, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    change: Change,
+    /// Who, as far as it is known, on most hosts first.
+    who: Vec<Made>,
+    /// How many more hosts it is known of.
+    who_more: usize,
+}
+
+/// Who made a change on some hosts.
+#[derive(Debug, Clone, Serialize)]
+struct Made {
+    #[serde(flatten)]
+    who: Who,
+    /// These hosts in words; empty: all of the group.
+    names: String,
+    /// The first of them.
+    hosts: Vec<String>,
+    /// How many there are.
+    hosts_total: usize,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -91,7 +120,7 @@ impl Notice {
             when: when(&of),
             hosts: of.iter().take(MOST_HOSTS.1).map(|h| host(h)).collect(),
             hosts_total: of.len(),
-            changes: changes.iter().map(|change| fit(change, &mut room)).collect(),
+            changes: (0..).zip(changes).map(|(n, change)| shown(change, n, &of, &mut room)).collect(),
             more,
         });
         Notice { subject, intro: Vec::new(), groups: groups.collect(), more, remarks, named: MOST_HOSTS.0 }
@@ -149,6 +178,32 @@ fn host(happening: &Happening) -> Host {
         run: plain(&happening.run, 100),
         trouble: happening.trouble.clone(),
     }
+}
+
+/// The change that these hosts have at this place, and who made it, with as many lines as there is room for.
+fn shown(change: &Change, place: usize, of: &[&Happening], room: &mut usize) -> Shown {
+    let mut made: BTreeMap<&Who, BTreeSet<&str>> = BTreeMap::new();
+    for happening in of {
+        if let Some(who) = happening.who.get(place).and_then(Option::as_ref) {
+            made.entry(who).or_default().insert(&happening.host);
+        }
+    }
+    let mut made: Vec<_> = made.into_iter().collect();
+    made.sort_by_key(|(_, hosts)| std::cmp::Reverse(hosts.len()));
+    let rest = made.split_off(made.len().min(MOST_WHO).min(*room));
+    *room -= made.len();
+    let all = hosts(of).len();
+    let made = made.into_iter().map(|(who, hosts)| {
+        let hosts: Vec<&str> = hosts.into_iter().collect();
+        Made {
+            who: who.clone(),
+            names: if hosts.len() == all { String::new() } else { names(&hosts, MOST_WHO) },
+            hosts: hosts.iter().take(MOST_HOSTS.0).map(|host| (*host).to_owned()).collect(),
+            hosts_total: hosts.len(),
+        }
+    });
+    let (who, more) = (made.collect(), rest.into_iter().flat_map(|(_, hosts)| hosts).collect::<BTreeSet<_>>());
+    Shown { change: fit(change, room), who, who_more: more.len() }
 }
 
 /// A change with as many lines as there is room for.

@@ -4,8 +4,10 @@ mod group;
 mod lines;
 mod list;
 pub mod text;
+mod traces;
 pub mod words;
 
 pub use group::{Groups, Said, Same, Shown, Stands, TaskGroup, said};
 pub use lines::lines;
 pub use list::items;
+pub use traces::{trace, traces};

@@ -11,6 +11,12 @@ use rectify_tests::mailbox::Mail;
 
 use world::{PLAYBOOK, SCHEDULE, World};
 
+/// What an auditd that resolves accounts (`log_format = ENRICHED`, auditd.conf(5)) writes when a shell appends to a file. A container has none of its own.
+const AUDIT: &str = "\
+type=SYSCALL msg=audit(1806048451.250:10): arch=c000003e syscall=257 success=yes exit=3 a0=ffffff9c a1=55e0 a2=441 a3=1b6 items=1 ppid=7 pid=8 auid=1001 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=3 comm=\"bash\" exe=\"/usr/bin/bash\" subj=unconfined key=\"etc\"\u{1d}ARCH=x86_64 SYSCALL=openat AUID=\"eve\" UID=\"root\"
+type=PATH msg=audit(1806048451.250:10): item=0 name=\"/etc/motd\" inode=4 dev=fd:00 mode=0100666 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0
+";
+
 /// One story, because each step stands on those before.
 #[test]
 fn drift_is_found_put_back_on_schedule_and_told_once() {
@@ -31,7 +37,11 @@ fn drift_is_found_put_back_on_schedule_and_told_once() {
 
 /// Found by hand, put back by the schedule, told to the owner and to the operators, once. Returns what the owner was told.
 fn somebody_changes_a_host(world: &mut World) -> String {
-    world.host("web2").sh("chmod 666 /etc/motd && echo 'free beer' >>/etc/motd").unwrap();
+    world
+        .host("web2")
+        .sh("chmod 666 /etc/motd && echo 'free beer' >>/etc/motd && install -d -m 700 /var/log/audit")
+        .unwrap();
+    world.host("web2").write("/var/log/audit/audit.log", AUDIT).unwrap();
     world.at("2027-03-26 08:10").says("drift", 2, &["web2", "free beer", "0666"]);
     world.at("2027-03-26 08:18").says("serve --once", 0, &["hourly", "web2"]);
     assert_eq!(world.host("web2").sh("cat /etc/motd; stat -c %a /etc/motd").unwrap(), "Authorised use only.\n644\n");
@@ -40,6 +50,11 @@ fn somebody_changes_a_host(world: &mut World) -> String {
     assert_eq!(to, BTreeSet::from(["alpha@example.org", "ops@example.org"]), "nothing of beta's moved");
     let letters: String = mails.iter().map(text).collect::<Vec<_>>().join("\n");
     assert!(letters.contains("free beer") && letters.contains("web2") && letters.contains("corrected"), "{letters}");
+    for mail in mails.iter().map(text) {
+        let (moved, corrected) = mail.split_once("web2 was corrected").unwrap();
+        let who = "changed /etc/motd, by eve, with /usr/bin/bash, 2027-03-26 08:07 UTC";
+        assert!(moved.contains(who) && corrected.contains(who), "{mail}");
+    }
     world.at("2027-03-26 09:18").says("serve --once", 0, &["hourly"]);
     assert!(world.server.taken().is_empty(), "what was told is told once");
     letters

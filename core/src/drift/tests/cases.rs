@@ -2,7 +2,7 @@
 
 use super::stream::{World, events, hash, look, task, told};
 use crate::{
-    drift::{Cause, Happened, Key, unwanted},
+    drift::{Cause, Happened, Key, Tells, unwanted},
     event::{Event, Failure, HostEvent, Outcome, RunEvent, SkipReason, Status, Trace},
     module::Because,
     plan::{Mode, TaskId},
@@ -170,9 +170,36 @@ fn a_check_that_asks_for_no_traces_forgets_none_until_the_host_moves_further() {
     assert_eq!(known(&host), ["changed it"]);
     host.check(400, &[traced("0666", "and said more")]);
     assert_eq!(known(&host), ["and said more"]);
+    let mut less = traced("0666", "the log has gone on");
+    less.kept.as_mut().unwrap().things[0].traces[0].account = None;
+    host.check(450, &[less]);
+    assert_eq!(known(&host), ["and said more"]);
+    // The policy moves too: what the host did is what it was.
+    host.check(460, &[mode("0666", "0600")]);
+    assert_eq!((host.cause(MOTD, "mode"), known(&host)), (Cause::Both, vec!["and said more".to_owned()]));
     host.check(500, &[mode("0777", "0644")]);
     assert_eq!(known(&host), [""; 0], "of another change nothing is known");
     host.check(600, &[traced("0777", "again")]);
     host.apply(700, &[mode("0777", "0644").ended(Outcome::Changed)]);
     assert_eq!(known(&host), [""; 0]);
+}
+
+#[test]
+fn what_is_older_than_the_last_look_that_did_not_see_it_tells_nothing_of_a_change() {
+    const MINUTE: i64 = 60_000_000;
+    let by = |account: Option<&str>, program: Option<&str>, at: Option<i64>| Trace {
+        source: "audit".into(),
+        at,
+        account: account.map(str::to_owned),
+        program: program.map(str::to_owned),
+        what: "changed it".into(),
+    };
+    let of = |trace: &Trace| Tells::of(trace, Some(100 * MINUTE));
+    assert_eq!(of(&by(Some("joe"), Some("vim"), Some(101 * MINUTE))), Tells::Account);
+    assert_eq!(of(&by(Some("joe"), Some("vim"), None)), Tells::Account);
+    assert_eq!(of(&by(Some("joe"), Some("vim"), Some(94 * MINUTE))), Tells::Nothing, "who did the one before");
+    assert_eq!(of(&by(None, Some("vim"), Some(96 * MINUTE))), Tells::Program, "its clock may be behind");
+    assert_eq!((of(&by(None, None, Some(i64::MAX))), of(&by(None, None, None))), (Tells::When, Tells::Nothing));
+    assert_eq!(Tells::of(&by(Some("joe"), None, Some(i64::MIN)), None), Tells::Account);
+    assert_eq!(Tells::of(&by(None, None, Some(0)), Some(i64::MIN)), Tells::When);
 }

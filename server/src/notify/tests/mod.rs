@@ -1,5 +1,6 @@
 //! From transitions to messages, on both databases.
 
+mod authors;
 mod delivery;
 mod telling;
 
@@ -79,12 +80,13 @@ struct Moved<'a> {
     states: (&'a str, &'a str),
     thing: Option<&'a str>,
     diff: Option<Diff>,
+    who: Option<serde_json::Value>,
     at: Timestamp,
 }
 
 impl<'a> Moved<'a> {
     fn state(host: i64, run: &'a str, old: &'a str, new: &'a str) -> Self {
-        Moved { host, run, kind: "state", states: (old, new), thing: None, diff: None, at: ten() }
+        Moved { host, run, kind: "state", states: (old, new), thing: None, diff: None, who: None, at: ten() }
     }
 
     fn item(host: i64, run: &'a str, thing: &'a str, line: &str) -> Self {
@@ -97,17 +99,26 @@ impl<'a> Moved<'a> {
         Moved { at, ..self }
     }
 
+    /// What the host knows of who did it: the account, so many minutes before ten.
+    fn by(self, account: &str, before: i64) -> Self {
+        let at = (ten() - minutes(before)).as_microsecond();
+        let audit = serde_json::json!({"source": "audit", "at": at, "account": account, "program": "/usr/bin/vim", "what": "changed it"});
+        Moved { who: Some(serde_json::json!([audit])), ..self }
+    }
+
     async fn add(self, store: &Store) {
         let row = sqlx::query("SELECT COUNT(*) FROM transitions").fetch_one(store.pool()).await.unwrap();
         let id = format!("{}/{}/{}", self.run, self.host, row.get::<i64, _>(0));
         let add = sqlx::query(
-            "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'content', 'motd', $9, $10)",
+            "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference, before, traces) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'content', 'motd', $9, $10, $11, $12)",
         );
         let add = add.bind(id).bind(self.host).bind(self.at.as_microsecond()).bind(self.run.to_owned());
         let add = add.bind(self.kind.to_owned()).bind(self.states.0.to_owned()).bind(self.states.1.to_owned());
         let add = add.bind(self.thing.map(str::to_owned)).bind(self.thing.map(|_| "drift".to_owned()));
-        add.bind(self.diff.map(|d| serde_json::json!(d).to_string())).execute(store.pool()).await.unwrap();
+        let add = add.bind(self.diff.map(|d| serde_json::json!(d).to_string()));
+        let add = add.bind((ten() - minutes(60)).as_microsecond()).bind(self.who.map(|who| who.to_string()));
+        add.execute(store.pool()).await.unwrap();
     }
 }
 

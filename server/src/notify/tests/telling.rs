@@ -188,7 +188,7 @@ fn what_comes_from_hosts_is_shown_and_never_obeyed_nor_without_end() {
         for host in 1..=300 {
             Moved::state(host, "r1", "fine", "drifted").add(&store).await;
             let long = if host <= 60 { format!("{host}{}", "x".repeat(10_000)) } else { evil.to_owned() };
-            Moved::item(host, "r1", evil, &long).add(&store).await;
+            Moved::item(host, "r1", evil, &long).by(&format!("{evil}{}", long.repeat(3)), host).add(&store).await;
         }
         office.tick(&store, ten()).await;
         let told = &waiting(&store).await[OPS][0];

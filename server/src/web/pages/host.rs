@@ -6,41 +6,36 @@ use axum::{
     extract::{Path, Query, State},
     response::Html,
 };
-use rectify_core::drift::Key;
+use rectify_core::{drift::Key, event::Trace};
 use serde::Deserialize;
 
 use super::{earlier, moment};
-use crate::web::{
-    Page, PageError,
-    answer::{encoded, html},
-    db::first,
-    guard::Visitor,
-    queries::{
-        self,
-        host::{HoldRow, ITEMS, ItemRow, LookRow, StanceRow, TIMES, TransitionRow},
+use crate::{
+    told::{trace, traces},
+    web::{
+        Page, PageError,
+        answer::{encoded, html},
+        db::first,
+        guard::Visitor,
+        queries::{
+            self,
+            host::{HoldRow, ITEMS, ItemRow, LookRow, StanceRow, TIMES, TransitionRow},
+        },
+        show::{Badge, DiffView, Frame, When, lasted, stamp},
     },
-    show::{Badge, DiffView, Frame, When, lasted, stamp},
 };
-
-/// What somebody, or something, left behind.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
-struct Trace {
-    source: String,
-    at: Option<i64>,
-    account: Option<String>,
-    program: Option<String>,
-    what: String,
-}
-
-impl Default for Trace {
-    fn default() -> Self {
-        Trace { source: "unknown".into(), at: None, account: None, program: None, what: String::new() }
-    }
-}
 
 /// How many traces of an item are shown.
 const TRACES: usize = 20;
+
+/// When and by whom: who says so, and what.
+fn who(kept: Option<&str>) -> Vec<(String, String)> {
+    let one = |of: Trace| {
+        let said = of.at.map(stamp).into_iter().chain([trace(&of)]).filter(|said| !said.is_empty());
+        (of.source, said.collect::<Vec<_>>().join(", "))
+    };
+    traces(kept).into_iter().take(TRACES).map(one).collect()
+}
 
 /// An item that is not as wanted.
 pub(in crate::web) struct ItemView {
@@ -63,14 +58,6 @@ impl ItemView {
             "both" => "The host moved, and the policy too.",
             _ => "No run has left it as wanted yet: who moved is not known.",
         };
-        let traces = row.traces.as_deref().and_then(|text| serde_json::from_str::<Vec<Trace>>(text).ok());
-        let traces = traces.unwrap_or_default().into_iter().take(TRACES).map(|trace| {
-            let by = [("by", &trace.account), ("with", &trace.program)];
-            let by = by.iter().filter_map(|(word, who)| who.as_ref().map(|who| format!("{word} {who}")));
-            let at = trace.at.map(stamp);
-            let all: Vec<String> = at.into_iter().chain(by).chain(Some(trace.what).filter(|w| !w.is_empty())).collect();
-            (trace.source, all.join(", "))
-        });
         let apart = row.known && row.remembered != row.wanted;
         let left = apart.then(|| row.remembered.clone().unwrap_or_else(|| "(absent)".into()));
         ItemView {
@@ -80,7 +67,7 @@ impl ItemView {
             difference: DiffView::of_json(row.difference.as_deref(), row.seen.as_deref(), row.wanted.as_deref()),
             story,
             left,
-            traces: traces.collect(),
+            traces: who(row.traces.as_deref()),
             row,
         }
     }
@@ -101,6 +88,7 @@ struct Happened {
     said: String,
     badge: Badge,
     difference: Option<DiffView>,
+    traces: Vec<(String, String)>,
     run: String,
 }
 
@@ -117,7 +105,8 @@ impl Happened {
             other => (row.new.clone(), format!("{other}: from {} to {}", row.old, row.new)),
         };
         let difference = row.difference.as_deref().map(|text| DiffView::of_json(Some(text), None, None));
-        Happened { badge: Badge::of(&word), said, difference, run: encoded(&row.run), row }
+        let traces = who(row.traces.as_deref());
+        Happened { badge: Badge::of(&word), said, difference, traces, run: encoded(&row.run), row }
     }
 }
 

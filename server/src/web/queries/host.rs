@@ -160,6 +160,7 @@ pub(in crate::web) struct TransitionRow {
     pub(in crate::web) setting: Option<String>,
     pub(in crate::web) cause: Option<String>,
     pub(in crate::web) difference: Option<String>,
+    pub(in crate::web) traces: Option<String>,
 }
 
 /// What happened to a host before this moment and id, the newest first; at most [`TIMES`] and one.
@@ -169,7 +170,7 @@ pub(in crate::web) async fn timeline(
     before: Option<&(i64, String)>,
 ) -> Result<Vec<TransitionRow>, PageError> {
     let sql = format!(
-        "SELECT id, at, run, kind, old, new, thing, property, setting, cause, difference FROM transitions \
+        "SELECT id, at, run, kind, old, new, thing, property, setting, cause, difference, traces FROM transitions \
          WHERE host = $1 AND at <= $2 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT {}",
         TIMES + 1
     );
@@ -187,6 +188,7 @@ pub(in crate::web) async fn timeline(
             setting: row.maybe_text("setting")?,
             cause: row.maybe_text("cause")?,
             difference: row.maybe_text("difference")?,
+            traces: row.maybe_text("traces")?,
         })
     };
     db.all(&sql, &[host.into(), at.into(), id.into()]).await?.iter().map(of).collect()

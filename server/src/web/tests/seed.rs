@@ -147,13 +147,18 @@ pub(super) async fn stories(store: &Store) {
             now - 60_000_000
         )
     };
+    let who = json!([
+        {"source": "audit", "at": now - 15 * HOUR - 1_900_000_000, "account": "trudy", "program": "/usr/bin/nano", "what": "changed /etc/motd"},
+        {"source": EVIL, "what": EVIL, "account": EVIL, "program": EVIL},
+    ]);
     let happened = |n: i64, kind: &str, old: &str, new: &str, thing: &str, difference: Option<&Value>| {
         format!(
-            "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference) VALUES \
-             ('r-told/900001/{n}', 900001, {}, 'r-told', '{kind}', '{old}', '{new}', {}, 'content', 'motd', NULL, {})",
+            "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference, traces) VALUES \
+             ('r-told/900001/{n}', 900001, {}, 'r-told', '{kind}', '{old}', '{new}', {}, 'content', 'motd', NULL, {}, {})",
             now - n * 5 * HOUR,
             if thing.is_empty() { "NULL".into() } else { quoted(thing) },
-            difference.map_or_else(|| "NULL".to_owned(), |d| object(d.clone()))
+            difference.map_or_else(|| "NULL".to_owned(), |d| object(d.clone())),
+            difference.map_or_else(|| "NULL".to_owned(), |_| object(who.clone()))
         )
     };
     let look = |n: i64, state: &str| {

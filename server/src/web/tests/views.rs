@@ -65,3 +65,14 @@ async fn a_secret_in_the_address_of_a_web_hook_is_not_shown() {
     let text = Site::seeded().await.get("/notices").await.text;
     assert!(text.contains("https://hooks.example.org/…") && !text.contains("T0KEN"), "{text}");
 }
+
+#[tokio::test]
+async fn the_history_of_a_host_says_who_moved_what_has_been_corrected_since() {
+    let text = Site::seeded().await.get("/hosts/bastion.example.org").await.text;
+    let history = text.split("id=\"history\"").nth(1).unwrap().split("id=\"looks\"").next().unwrap();
+    let corrected = history.split_once("/etc/motd  content is as wanted again").unwrap().1;
+    let entry = corrected.split("</li>").next().unwrap();
+    let said = "<dt>audit</dt><dd>2026-11-21 16:28 UTC, changed /etc/motd, by trudy, with /usr/bin/nano</dd>";
+    assert!(entry.contains(said), "{entry}");
+    assert!(entry.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{entry}");
+}
