@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{earlier, moment};
 use crate::{
-    told::{trace, traces},
+    told::{text::kept, trace, traces},
     web::{
         Page, PageError,
         answer::{encoded, html},
@@ -59,7 +59,8 @@ impl ItemView {
             _ => "No run has left it as wanted yet: who moved is not known.",
         };
         let apart = row.known && row.remembered != row.wanted;
-        let left = apart.then(|| row.remembered.clone().unwrap_or_else(|| "(absent)".into()));
+        let left =
+            apart.then(|| row.remembered.as_deref().map_or_else(|| "(absent)".into(), |left| kept(left).into_owned()));
         ItemView {
             badge: Badge::of(&row.cause),
             thing: Key::new(&row.thing, "").to_string(),

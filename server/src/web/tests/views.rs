@@ -55,6 +55,12 @@ async fn every_view_says_what_it_is_about_and_escapes_what_hosts_say() {
 }
 
 #[tokio::test]
+async fn a_hash_is_cut_to_what_tells_it_from_others() {
+    let text = Site::seeded().await.get("/hosts/bastion.example.org").await.text;
+    assert!(text.contains("sha256 0a0a0a0a0a0a<") && !text.contains(&"0a".repeat(7)), "{text}");
+}
+
+#[tokio::test]
 async fn where_the_policy_moved_too_the_host_counts_as_drifted_once() {
     let row = Site::seeded().await.get("/?by=host&q=bast&columns=all").await.text;
     assert!(row.contains("2 drift</span>") && !row.contains("both"), "{row}");
