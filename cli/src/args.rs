@@ -153,7 +153,9 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:\n  \
         rectify runs --since 7d                    this week's runs\n  \
         rectify runs -l 'web*'                     what they came to on some hosts\n  \
-        rectify runs prune --keep 90d --dry-run    what would be forgotten")]
+        rectify runs prune --keep 90d --dry-run    what would be forgotten\n  \
+        rectify runs rename web7 web8              a host has another name now\n  \
+        rectify runs forget web7                   a host is gone")]
     Runs(Runs),
     /// Show the report of a recorded run
     #[command(after_help = "Examples:\n  \

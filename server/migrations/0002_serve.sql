@@ -91,7 +91,7 @@ CREATE TABLE actions (
     at BIGINT NOT NULL,
     author TEXT NOT NULL,
     address TEXT NOT NULL,
-    action TEXT NOT NULL,               -- login, logout, refused, check, correct, hold, release, object, retry
+    action TEXT NOT NULL,               -- login, logout, refused, check, correct, hold, release, object, retry, rename, forget
     object TEXT NOT NULL,
     detail TEXT NOT NULL,               -- JSON
     outcome TEXT NOT NULL               -- begun, done, refused, failed

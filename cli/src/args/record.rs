@@ -39,7 +39,19 @@ pub(crate) enum RunsVerb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Forget hosts that are gone, or have another name now; the runs that they were in stay
+    /// Give a host another name in the record, with all its history, as it has one in the inventory
+    #[command(after_help = "Examples:\n  \
+        rectify runs rename web7 web7.example.org    its drift is known on by the new name\n  \
+        rectify runs forget web7                     for a host that is gone")]
+    Rename {
+        /// Its name in the record
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// Its name in the inventory now; what it knows by that already is kept
+        #[arg(value_name = "NEW")]
+        new: String,
+    },
+    /// Forget hosts that are gone; the runs that they were in stay
     Forget {
         /// Their names
         #[arg(value_name = "HOST", required = true)]

@@ -77,7 +77,7 @@ impl Index {
     /// A database that cannot be opened or written.
     pub(crate) async fn catch_up(&self) -> Result<Vec<String>, StoreError> {
         let caught = self.store().await?.catch_up().await?;
-        Ok(troubles(&caught.trouble))
+        Ok(troubles(&caught))
     }
 
     /// Does so at the end of a run, closes the database, and says what did not work, a line each: no run fails for it, and none waits longer than

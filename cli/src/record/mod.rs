@@ -8,7 +8,7 @@ mod play;
 use std::{collections::BTreeSet, io::Write as _, path::PathBuf};
 
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
-use rectify_server::store::{Cause, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl};
+use rectify_server::store::{Cause, Caught, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl};
 use serde::Deserialize;
 
 pub(crate) use self::{
@@ -92,7 +92,7 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
     let settings = settings(config).map_err(Expected::usage)?;
     let store = Store::open(&settings).await.map_err(|e| Expected::failed(chain(&e)))?;
     let said = match store.catch_up().await {
-        Ok(caught) => troubles(&caught.trouble),
+        Ok(caught) => troubles(&caught),
         // What it has can be read all the same.
         Err(e) => vec![format!("the index may lack the newest runs: {}", chain(&e))],
     };
@@ -184,7 +184,9 @@ impl Keep {
     }
 }
 
-/// What is said of runs that could not be taken into the index.
-pub(crate) fn troubles(trouble: &[(String, String)]) -> Vec<String> {
-    trouble.iter().map(|(run, why)| format!("run {run} cannot be taken into the index: {why}")).collect()
+/// What is said of what could not be taken into the index.
+pub(crate) fn troubles(caught: &Caught) -> Vec<String> {
+    let run = |(run, why): &(String, String)| format!("run {run} cannot be taken into the index: {why}");
+    let names = caught.names.iter().map(|why| format!("hosts may be in the index by names that they had before: {why}"));
+    caught.trouble.iter().map(run).chain(names).collect()
 }

@@ -5,10 +5,11 @@ use std::io::Write;
 use console::measure_text_width;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use rectify_core::text::chain;
-use rectify_server::store::{Head, OfHosts, RunFilter, RunRow, Store};
+use rectify_server::store::{By, Head, OfHosts, RenameError, RunFilter, RunRow, Store};
 use serde_json::{Value, json};
 
 use crate::{
+    account::account,
     args::{Common, Runs, RunsVerb, When},
     config::Config,
     display::text::{count, line, names, passed, time},
@@ -17,7 +18,7 @@ use crate::{
     theme::{Meaning, Theme},
 };
 
-/// Lists the runs, or forgets old ones.
+/// Lists the runs, forgets old ones, or renames and forgets hosts.
 ///
 /// # Errors
 /// A database that cannot be read, and an output that cannot be written.
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &Runs, common: &Common) -> anyhow::Result<u8> {
             return with_index(&config, async |store| prune(store, before, *dry_run).await);
         }
         Some(RunsVerb::Forget { hosts }) => return with_index(&config, async |store| forget(store, hosts).await),
+        Some(RunsVerb::Rename { old, new }) => return with_index(&config, async |store| rename(store, old, new).await),
         None => {}
     }
     let since = args.since.map(micros).transpose()?;
@@ -69,9 +71,11 @@ async fn prune(store: &Store, before: i64, dry: bool) -> anyhow::Result<u8> {
 
 /// A host that is not known is told of, and the others are forgotten all the same.
 async fn forget(store: &Store, hosts: &[String]) -> anyhow::Result<u8> {
+    let account = account();
+    let by = By { author: &account, address: "terminal" };
     let mut code = exit::OK;
     for host in hosts {
-        if store.forget_host(host).await.map_err(|e| Expected::failed(chain(&e)))? {
+        if store.forget_host(host, by, Timestamp::now()).await.map_err(|e| Expected::failed(chain(&e)))? {
             writeln!(std::io::stdout(), "forgot {}", line(host))?;
         } else {
             writeln!(std::io::stderr(), "no host {} is recorded", line(host))?;
@@ -79,6 +83,18 @@ async fn forget(store: &Store, hosts: &[String]) -> anyhow::Result<u8> {
         }
     }
     Ok(code)
+}
+
+async fn rename(store: &Store, old: &str, new: &str) -> anyhow::Result<u8> {
+    let account = account();
+    let by = By { author: &account, address: "terminal" };
+    let known = store.rename_host(old, new, by, Timestamp::now()).await.map_err(|e| match &e {
+        RenameError::Store(_) => Expected::failed(chain(&e)),
+        _ => Expected::usage(e.to_string()),
+    })?;
+    let also = if known { ", with what was known by that name already" } else { "" };
+    writeln!(std::io::stdout(), "{} is {} now{also}", line(old), line(new))?;
+    Ok(exit::OK)
 }
 
 fn size(bytes: u64) -> String {

@@ -9,6 +9,7 @@
 
 mod batch;
 mod hosts;
+mod renamed;
 mod rows;
 mod seen;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::collections::HashMap;
 use rectify_core::{drift::Fold, event::Event};
 use sqlx::AnyConnection;
 
+pub(crate) use renamed::rename;
 pub use seen::{Fixed, Open, fixed_items, forget_contents, known_contents, open_items};
 
 use crate::store::{Head, StoreError};

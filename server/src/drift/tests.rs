@@ -1,3 +1,4 @@
+mod renamed;
 mod who;
 
 use std::collections::BTreeMap;

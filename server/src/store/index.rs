@@ -6,8 +6,9 @@ use rectify_core::text::chain;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{
-    Ending, Head, HeadHost, Kind, RunFolder, Store, StoreError, listed,
+    Ending, Head, HeadHost, RunFolder, Store, StoreError, listed,
     looks::{Look, Looks},
+    names::Names,
     rows, values,
 };
 use crate::drift;
@@ -19,6 +20,8 @@ pub struct Caught {
     pub taken: usize,
     /// The runs that could not be, and why; they are tried again the next time.
     pub trouble: Vec<(String, String)>,
+    /// Why hosts that were renamed or forgotten may be here by their old names, if they may.
+    pub names: Option<String>,
 }
 
 impl Store {
@@ -49,6 +52,10 @@ impl Store {
                 Err(e) => return Err(e),
             }
         }
+        match self.keep_names().await {
+            Err(e @ StoreError::File { .. }) => caught.names = Some(chain(&e)),
+            kept => kept?,
+        }
         Ok(caught)
     }
 
@@ -67,17 +74,17 @@ impl Store {
     /// # Errors
     /// A folder that cannot be read or is damaged, and a database that cannot be written.
     pub async fn take_in(&self, head: &Head, folder: &RunFolder) -> Result<bool, StoreError> {
-        let run = read(head, folder)?;
-        let mut write = self.write().await?;
-        if self.kind() == Kind::Postgres {
-            // One run at a time: two that touch the same hosts in another order would wait for each other for ever.
-            let lock = sqlx::query("SELECT CAST(pg_advisory_xact_lock(7239401847) AS TEXT)");
-            lock.fetch_all(&mut *write).await.map_err(|e| self.error(e))?;
-        }
-        let taken = put(&mut write, head, &self.place(head), &run).await.map_err(|e| self.error(e))?;
-        let Some(hosts) = taken else { return Ok(false) };
+        let mut run = read(head, folder)?;
+        let mut write = self.alone().await?;
+        // Who renames a host writes it down before others get their turn.
+        let present = Names::read(self.folder())?.present(head.began, head.hosts.iter().map(|host| host.name.as_str()));
+        let hosts = called(head, &mut run, &present);
+        let taken = put(&mut write, head, &hosts, &self.place(head), &run).await.map_err(|e| self.error(e))?;
+        let Some(ids) = taken else { return Ok(false) };
+        // The events know them by the names that they had then.
+        let then = present.into_iter().filter_map(|(then, now)| Some((then, *ids.get(&now)?))).collect();
         let mut events = folder.events()?;
-        drift::take_in(&mut write, head, &hosts, &mut events).await?;
+        drift::take_in(&mut write, head, &then, &mut events).await?;
         write.commit().await.map_err(|e| self.error(e))?;
         Ok(true)
     }
@@ -89,7 +96,7 @@ impl Store {
     }
 
     /// Those of these runs that were taken in.
-    async fn known(&self, folders: &[RunFolder]) -> Result<HashSet<String>, StoreError> {
+    pub(super) async fn known(&self, folders: &[RunFolder]) -> Result<HashSet<String>, StoreError> {
         let mut known = HashSet::new();
         for some in folders.chunks(rows(1)) {
             let names = values(1, some.len());
@@ -126,6 +133,17 @@ fn read(head: &Head, folder: &RunFolder) -> Result<Looks, StoreError> {
     }
 }
 
+/// The hosts of a run by the names that they have now; its looks have them after.
+fn called(head: &Head, run: &mut Looks, present: &HashMap<String, String>) -> Vec<HeadHost> {
+    run.looks.retain_mut(|look| {
+        let now = present.get(&look.host);
+        look.host = now.cloned().unwrap_or_default();
+        now.is_some()
+    });
+    let host = |host: &HeadHost| Some(HeadHost { name: present.get(&host.name)?.clone(), ..host.clone() });
+    head.hosts.iter().filter_map(host).collect()
+}
+
 async fn insert(write: &mut AnyConnection, head: &Head, folder: &str) -> Result<(), sqlx::Error> {
     let text = "INSERT INTO runs (id, began, mode, cause, author, schedule, server, playbooks, version, hosts, folder) \
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING";
@@ -142,6 +160,7 @@ async fn insert(write: &mut AnyConnection, head: &Head, folder: &str) -> Result<
 async fn put(
     write: &mut AnyConnection,
     head: &Head,
+    hosts: &[HeadHost],
     folder: &str,
     run: &Looks,
 ) -> Result<Option<HashMap<String, i64>>, sqlx::Error> {
@@ -153,12 +172,12 @@ async fn put(
         return Ok(None);
     }
     let mut ids = HashMap::new();
-    for some in head.hosts.chunks(rows(4)) {
+    for some in hosts.chunks(rows(4)) {
         put_hosts(write, some, &mut ids).await?;
     }
     for some in run.looks.chunks(rows(10)) {
         put_looks(write, head, some, &ids).await?;
-        put_last(write, head, some, &ids).await?;
+        put_last(write, head, hosts, some, &ids).await?;
     }
     for (setting, of) in &run.settings {
         let text =
@@ -218,6 +237,7 @@ async fn put_looks(
 async fn put_last(
     write: &mut AnyConnection,
     head: &Head,
+    hosts: &[HeadHost],
     looks: &[Look],
     ids: &HashMap<String, i64>,
 ) -> Result<(), sqlx::Error> {
@@ -236,7 +256,7 @@ async fn put_last(
         newer("last_run", "excluded.last_run"),
         newer("last_look", "excluded.last_look"),
     );
-    let of: HashMap<&str, &HeadHost> = head.hosts.iter().map(|host| (host.name.as_str(), host)).collect();
+    let of: HashMap<&str, &HeadHost> = hosts.iter().map(|host| (host.name.as_str(), host)).collect();
     let mut query = sqlx::query(AssertSqlSafe(text));
     for look in looks {
         let (owners, groups) =

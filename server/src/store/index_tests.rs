@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use rectify_core::event::{Failure, Outcome};
 use sqlx::Row as _;
 
 use super::{
-    Head, RecordSettings, Recorder, RunFilter, RunFolder, RunRow, Store, StoreError,
+    By, Head, RecordSettings, Recorder, RunFilter, RunFolder, RunRow, Store, StoreError,
     testing::{
         block_on, both, postgres,
         run::{self, began, events, head},
@@ -292,7 +293,9 @@ fn of_a_host_that_is_forgotten_nothing_is_known_and_the_others_are_as_they_were(
         let hold = "INSERT INTO holds (host, author, began, until, reason) VALUES ('gone', 'eva', 0, 1, 'x')";
         sqlx::query(hold).execute(store.pool()).await.unwrap();
         let before = looks(&store, "run-1").await;
-        assert!(store.forget_host("gone").await.unwrap());
+        let eva = By { author: "eva", address: "terminal" };
+        let now = Timestamp::from_microsecond(began("run-1") + 1).unwrap();
+        assert!(store.forget_host("gone", eva, now).await.unwrap());
         let after = looks(&store, "run-1").await;
         assert_eq!((before.len(), after.len()), (2, 1));
         assert!(before.contains(&after[0]));
@@ -303,7 +306,9 @@ fn of_a_host_that_is_forgotten_nothing_is_known_and_the_others_are_as_they_were(
             assert!(rows.len() <= 1, "{table}");
         }
         assert!(sqlx::query("SELECT host FROM holds").fetch_all(store.pool()).await.unwrap().is_empty());
-        assert!(!store.forget_host("gone").await.unwrap(), "nothing is left to forget");
+        let log = sqlx::query("SELECT author || ' ' || action || ' ' || object FROM actions");
+        assert_eq!(log.fetch_one(store.pool()).await.unwrap().get::<String, _>(0), "eva forget gone");
+        assert!(!store.forget_host("gone", eva, now).await.unwrap(), "nothing is left to forget");
         assert_eq!(store.catch_up().await.unwrap().taken, 0, "its folders do not bring it back");
         // Under its old name it is new.
         record(&store, &head("run-2", &["a", "gone"]), &[Ok(vec![]), Ok(vec![])], 0);
