@@ -8,7 +8,7 @@ mod play;
 use std::{collections::BTreeSet, io::Write as _, path::PathBuf};
 
 use rectify_core::{inventory::Inventory, plan::Mode, rollout::owners, text::chain};
-use rectify_server::store::{Cause, Caught, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl};
+use rectify_server::store::{Caught, Cause, Head, HeadHost, RecordSettings, Recorder, Store, StoreError, StoreUrl};
 use serde::Deserialize;
 
 pub(crate) use self::{
@@ -187,6 +187,7 @@ impl Keep {
 /// What is said of what could not be taken into the index.
 pub(crate) fn troubles(caught: &Caught) -> Vec<String> {
     let run = |(run, why): &(String, String)| format!("run {run} cannot be taken into the index: {why}");
-    let names = caught.names.iter().map(|why| format!("hosts may be in the index by names that they had before: {why}"));
+    let names =
+        caught.names.iter().map(|why| format!("hosts may be in the index by names that they had before: {why}"));
     caught.trouble.iter().map(run).chain(names).collect()
 }

@@ -135,12 +135,14 @@ mod tests {
 
     #[test]
     fn a_run_has_its_hosts_under_the_names_that_they_have_now() {
-        let names = Names(vec![note(10, "a", Some("b"), None), note(20, "b", Some("c"), None), note(30, "x", None, None)]);
+        let names =
+            Names(vec![note(10, "a", Some("b"), None), note(20, "b", Some("c"), None), note(30, "x", None, None)]);
         assert_eq!(present(&names, 5, &["a", "x", "y"]), ["a=c", "y=y"]);
         assert_eq!(present(&names, 10, &["a", "b", "x"]), ["a=a", "b=c"], "the name is another host's since");
         assert_eq!(present(&names, 30, &["a", "b", "x"]), ["a=a", "b=b", "x=x"]);
         // Names that were exchanged, and one that was a mistake.
-        let names = Names(vec![note(10, "a", Some("t"), None), note(20, "b", Some("a"), None), note(30, "t", Some("b"), None)]);
+        let names =
+            Names(vec![note(10, "a", Some("t"), None), note(20, "b", Some("a"), None), note(30, "t", Some("b"), None)]);
         assert_eq!(present(&names, 5, &["a", "b"]), ["a=b", "b=a"]);
         let names = Names(vec![note(10, "a", Some("b"), None), note(20, "b", Some("a"), Some(15))]);
         assert_eq!(present(&names, 5, &["a"]), ["a=a"]);

@@ -172,7 +172,8 @@ impl Store {
 async fn is_in_a_round(write: &mut AnyConnection, pair: Pair<'_>, now: Timestamp) -> Result<(), RenameError> {
     let busy = |what, host: &str| Err(RenameError::Busy { what, host: host.to_owned() });
     for host in [pair.old, pair.new] {
-        let query = sqlx::query("SELECT holder FROM leases WHERE what = $1 AND until > $2").bind(format!("host:{host}"));
+        let query =
+            sqlx::query("SELECT holder FROM leases WHERE what = $1 AND until > $2").bind(format!("host:{host}"));
         if query.bind(now.as_microsecond()).fetch_optional(&mut *write).await?.is_some() {
             return busy("a schedule".to_owned(), host);
         }
@@ -237,7 +238,11 @@ async fn put(
     sqlx::query(longer).bind(pair.old).bind(pair.new).execute(&mut *write).await?;
     let shorter = "DELETE FROM holds WHERE host = $2 AND EXISTS (SELECT 1 FROM holds o WHERE o.host = $1)";
     sqlx::query(shorter).bind(pair.old).bind(pair.new).execute(&mut *write).await?;
-    sqlx::query("UPDATE holds SET host = $2 WHERE host = $1").bind(pair.old).bind(pair.new).execute(&mut *write).await?;
+    sqlx::query("UPDATE holds SET host = $2 WHERE host = $1")
+        .bind(pair.old)
+        .bind(pair.new)
+        .execute(&mut *write)
+        .await?;
     let jobs = "UPDATE jobs SET host = $2 WHERE host = $1 AND round NOT IN (SELECT round FROM jobs WHERE host = $2)";
     sqlx::query(jobs).bind(pair.old).bind(pair.new).execute(write).await?;
     Ok(())

@@ -91,6 +91,8 @@ const BY_TEST: &[(&str, &str)] = &[
     ("runs --setting", "record::runs_are_listed_by_host_setting_and_time"),
     ("runs --since", "record::runs_are_listed_by_host_setting_and_time"),
     ("runs --json", "record::runs_are_listed_by_host_setting_and_time"),
+    ("runs rename OLD", "record::a_host_that_has_another_name_keeps_its_history"),
+    ("runs rename NEW", "record::a_host_that_has_another_name_keeps_its_history"),
     ("runs forget HOST", "record::a_host_that_is_gone_is_forgotten_by_its_name"),
     ("runs prune --keep", "record::old_runs_are_forgotten_but_for_the_newest_look_at_each_host"),
     ("runs prune --dry-run", "record::old_runs_are_forgotten_but_for_the_newest_look_at_each_host"),

@@ -291,6 +291,22 @@ fn people_log_in_at_a_provider_of_openid_connect() {
             assert!(answer.status() == expected && answer.text.contains(part), "{claims}: {answer:?}");
         }
     }
+    // A name that anybody may claim is nobody's.
+    server.end();
+    configure(&folder, &oidc.replace("\"nickname\"", "\"email\""));
+    let server = Server::new(&folder, &FLEET);
+    for (verified, expected) in [("true", 303), ("\"true\"", 303), ("false", 403)] {
+        let mut browser = Browser::at(&server, "https", "rectify.example.org");
+        let there = browser.get("/login/oidc?next=%2Fruns");
+        let claims = format!("\"email\": \"ada@example.org\", \"email_verified\": {verified}, \"teams\": [\"ops\"]");
+        let answer = browser.get(&provider.lets_in(there.header("location"), &claims));
+        assert_eq!(answer.status(), expected, "{verified}: {answer:?}");
+        assert_eq!(
+            answer.text.contains("does not say that ada@example.org is verified"),
+            expected == 403,
+            "{answer:?}"
+        );
+    }
     let asked = provider.asked();
     assert!(asked.iter().all(|asked| asked.contains("code_verifier=") && asked.contains("code=c0de")), "{asked:?}");
     server.end();

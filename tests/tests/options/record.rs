@@ -220,6 +220,41 @@ fn a_host_that_is_gone_is_forgotten_by_its_name() {
     assert_eq!(unknown.stdout, "forgot a\n", "those that are known are forgotten all the same");
 }
 
+#[test]
+fn a_host_that_has_another_name_keeps_its_history() {
+    let folder = folder();
+    let (old, _) = recorded(&folder, "apply site.yml -i hosts HELPER -l a");
+    folder.write("hosts", &format!("z ansible_connection=local\n[all:vars]\nfolder={}\n", folder.at("")));
+    folder.write("two", "another line\n");
+    let drift = || run(&folder, "drift site.yml -i hosts HELPER --json");
+    let cause =
+        |said: &Said, cause: &str| said.code == Some(2) && said.stdout.contains(&format!("\"cause\": \"{cause}\""));
+    let before = drift();
+    assert!(cause(&before, "new"), "{}", before.all());
+    let done = prints(&folder, "runs rename a z", 0);
+    assert_eq!(done, "a is z now, with what was known by that name already\n");
+    assert!(listed(&prints(&folder, "runs -l a", 0)).is_empty());
+    let all = prints(&folder, "runs -l z", 0);
+    assert!(listed(&all).len() == 2 && listed(&all)[1] == old, "{all}");
+    let after = drift();
+    assert!(cause(&after, "drift"), "what the last run left is known: {}", after.all());
+    for (words, why) in [("a y", "no host a is recorded"), ("z z", "z is its name already")] {
+        let refused = run(&folder, &format!("runs rename {words}"));
+        assert!(refused.code == Some(5) && refused.stderr.contains(why), "{}", refused.all());
+    }
+    // An index that is made again knows it too.
+    for file in ["index.db", "index.db-wal", "index.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join("record").join(file));
+    }
+    assert_eq!(listed(&prints(&folder, "runs -l z", 0)).len(), 3);
+    assert!(listed(&prints(&folder, "runs -l a", 0)).is_empty());
+    // It cannot have been two.
+    folder.write("hosts", &format!("z\ny\n[all:vars]\nansible_connection=local\nfolder={}\n", folder.at("")));
+    recorded(&folder, "check site.yml -i hosts HELPER");
+    let apart = run(&folder, "runs rename z y");
+    assert!(apart.code == Some(5) && apart.stderr.contains("two hosts side by side"), "{}", apart.all());
+}
+
 /// Runs a check without anything in the environment that names a record.
 fn check(folder: &Folder, environment: &[(&str, &str)]) -> Said {
     let helper = folder.at("helper");

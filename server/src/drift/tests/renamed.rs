@@ -69,7 +69,8 @@ async fn again(store: &Store) -> (Store, tempfile::TempDir) {
 #[test]
 fn a_host_keeps_its_history_under_its_new_name() {
     both(|store| async move {
-        run(&store, "run-1", Mode::Apply, &[("a", vec![mode("0666", "0644")]), ("x", vec![mode("0644", "0644")])]).await;
+        run(&store, "run-1", Mode::Apply, &[("a", vec![mode("0666", "0644")]), ("x", vec![mode("0644", "0644")])])
+            .await;
         for text in [
             "INSERT INTO holds (host, author, began, until, reason) VALUES ('a', 'eva', 0, 9, 'x')",
             "INSERT INTO rounds (id, schedule, due, state) VALUES ('s@1', 's', 1, 'done')",
@@ -99,7 +100,12 @@ fn a_host_keeps_its_history_under_its_new_name() {
 #[test]
 fn a_host_that_was_looked_at_by_its_new_name_already_is_one_with_both() {
     both(|store| async move {
-        let old = vec![of("path:/1", "x", "0644"), of("path:/2", "x", "0644"), of("path:/3", "x", "0644"), of("path:/4", "x", "y")];
+        let old = vec![
+            of("path:/1", "x", "0644"),
+            of("path:/2", "x", "0644"),
+            of("path:/3", "x", "0644"),
+            of("path:/4", "x", "y"),
+        ];
         run(&store, "run-1", Mode::Apply, &[("a", old)]).await;
         run(&store, "run-2", Mode::Check, &[("a", vec![of("path:/1", "0600", "0644")])]).await;
         // By the new name: as before, policy moved, put right, not looked at.
@@ -107,16 +113,15 @@ fn a_host_that_was_looked_at_by_its_new_name_already_is_one_with_both() {
         run(&store, "run-3", Mode::Check, &[("b", new.clone())]).await;
         assert_eq!(items(&store).await[4..6], ["b path:/1 new ? 1", "b path:/2 new ? 1"]);
         assert!(rename(&store, "a", "b", "run-3").await.unwrap());
-        let known = [
-            "b path:/1 drift 0644 2",
-            "b path:/2 pending 0644 1",
-            "b path:/3 fine 0644 0",
-            "b path:/4 fine y 0",
-        ];
+        let known =
+            ["b path:/1 drift 0644 2", "b path:/2 pending 0644 1", "b path:/3 fine 0644 0", "b path:/4 fine y 0"];
         assert_eq!(items(&store).await, known);
         assert_eq!(looks(&store, "b").await, ["run-1 fine", "run-2 drifted", "run-3 pending"]);
         let open = open_items(&store, &["b".into()]).await.unwrap();
-        assert_eq!((open[0].known.since / 1000, open[0].known.before), (began("run-2") / 1000, Some(began("run-1") + 2)));
+        assert_eq!(
+            (open[0].known.since / 1000, open[0].known.before),
+            (began("run-2") / 1000, Some(began("run-1") + 2))
+        );
         assert_eq!(open[1].known.before, Some(began("run-1") + 2), "between which two looks");
         // It is one timeline: the host did not begin anew.
         let states = "SELECT old || ' ' || new FROM transitions WHERE kind = 'state' ORDER BY at";

@@ -123,6 +123,16 @@ struct Begun {
     next: String,
 }
 
+/// Whom the provider has let in.
+struct Person {
+    name: String,
+    /// What the provider itself knows them by.
+    subject: String,
+    groups: Vec<String>,
+    /// Whether the name is known to be theirs.
+    proven: bool,
+}
+
 /// Why the provider was not heard.
 #[derive(Debug, thiserror::Error)]
 enum Unheard {
@@ -163,8 +173,8 @@ impl Provider {
         PageError::Failed(format!("the provider {} {what}: {}", self.settings.issuer, chain(error)))
     }
 
-    /// Name and groups of whoever has this code.
-    async fn redeem(&self, code: String, begun: Begun) -> Result<(String, Vec<String>), PageError> {
+    /// Whoever has this code.
+    async fn redeem(&self, code: String, begun: Begun) -> Result<Person, PageError> {
         let client = self.client().await?;
         let request =
             client.exchange_code(AuthorizationCode::new(code)).map_err(|e| self.failed("has no tokens", &e))?;
@@ -178,14 +188,17 @@ impl Provider {
         // As one object: a claim that every provider has is not among the additional ones.
         let said = serde_json::to_value(claims).map_err(|e| self.failed("sent an ID token that cannot be read", &e))?;
         let named = self.settings.name_claim.as_deref().unwrap_or("preferred_username");
-        let named = said.get(named).and_then(Value::as_str).filter(|name| !name.is_empty());
-        let name = named.unwrap_or_else(|| claims.subject().as_str());
+        let name = said.get(named).and_then(Value::as_str).filter(|name| !name.is_empty());
+        // Whether an address is somebody's own, a provider says beside it; at many, anybody may claim any (OpenID Connect Core 1.0, 5.1 and 5.7).
+        let proven = named != "email" || name.is_none() || claims.email_verified() == Some(true);
+        let name = name.unwrap_or_else(|| claims.subject().as_str());
         let groups = match said.get(self.settings.groups_claim.as_deref().unwrap_or("groups")) {
             Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             Some(Value::String(one)) => vec![one.clone()],
             _ => Vec::new(),
         };
-        Ok((name.chars().take(200).collect(), groups))
+        let short = |text: &str| text.chars().take(200).collect();
+        Ok(Person { name: short(name), subject: short(claims.subject().as_str()), groups, proven })
     }
 }
 
@@ -244,7 +257,13 @@ pub(in crate::web) async fn oidc_back(
         return Err(PageError::refused(StatusCode::FORBIDDEN, format!("the provider let nobody in: {said}")));
     };
     let next = begun.next.clone();
-    let (name, groups) = provider.redeem(code, begun).await?;
+    let Person { name, subject, groups, proven } = provider.redeem(code, begun).await?;
+    if !proven {
+        let why = format!("the provider does not say that {name} is verified (`email_verified`)");
+        actions::logged(&page, &visitor, &format!("{FROM_PROVIDER}{subject}"), "login", &why, "refused").await?;
+        let what = "have the address verified there, or have `name_claim` name another claim";
+        return Err(PageError::refused(StatusCode::FORBIDDEN, format!("{why}: {what}")));
+    }
     let name = format!("{FROM_PROVIDER}{name}");
     let OidcSettings { operators, readers, .. } = &provider.settings;
     let Some(role) = role(&groups, operators, readers.as_ref()) else {

@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// Whoever was not looked at for so long may be gone, or have another name by now; microseconds.
+const LONG: i64 = 7 * 24 * 60 * 60 * 1_000_000;
+
 /// How many traces of an item are shown.
 const TRACES: usize = 20;
 
@@ -136,6 +139,7 @@ struct HostPage {
     look: Option<When>,
     good: Option<When>,
     last_run: Option<String>,
+    long_ago: bool,
     owners: Vec<String>,
     groups: Vec<String>,
     flapping: Option<When>,
@@ -196,6 +200,7 @@ pub(in crate::web) async fn host(
         look: host.last_look.as_ref().map(|at| frame.when(at)),
         good: host.last_good.as_ref().map(|at| frame.when(at)),
         last_run: host.last_run.as_deref().map(encoded),
+        long_ago: host.last_look.is_some_and(|at| page.now().saturating_sub(at) > LONG),
         flapping: queries::host::flapping(db, host.id).await?.as_ref().map(|at| frame.when(at)),
         hold: queries::host::hold(db, &host.name, page.now()).await?,
         known: queries::host::known(db, host.id).await?,

@@ -95,6 +95,11 @@ async fn provider() -> Provider {
 }
 
 async fn site(provider: &Provider) -> (Site, tempfile::TempDir) {
+    site_by(provider, None).await
+}
+
+/// A site that calls people by this claim.
+async fn site_by(provider: &Provider, name_claim: Option<&str>) -> (Site, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "s3cret\n").unwrap();
@@ -104,7 +109,7 @@ async fn site(provider: &Provider) -> (Site, tempfile::TempDir) {
         client_id: "rectify".into(),
         client_secret_file: Some(secret),
         scopes: vec!["profile".into(), "groups".into()],
-        name_claim: None,
+        name_claim: name_claim.map(str::to_owned),
         groups_claim: None,
         operators: set("ops"),
         readers: Some(set("staff")),
@@ -204,6 +209,36 @@ async fn a_login_that_is_not_this_browsers_or_not_this_providers_is_refused() {
     let no = format!("error=access_denied&error_description=%3Cb%3Eno%3C%2Fb%3E&state={}", said(&to, "state"));
     let answer = back(&site, &mut ada, &no).await;
     assert!(answer.status == 403 && answer.text.contains("&#60;b&#62;no"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn an_address_is_a_name_only_if_the_provider_says_that_it_is_verified() {
+    let provider = provider().await;
+    let (site, _folder) = site_by(&provider, Some("email")).await;
+    for (claims, named) in [
+        (json!({"email": "ada@example.org", "email_verified": true}), Some("oidc:ada@example.org")),
+        (json!({"email": "ada@example.org", "email_verified": "true"}), Some("oidc:ada@example.org")),
+        (json!({"email": "eva@example.org", "email_verified": false}), None),
+        (json!({"email": "eva@example.org", "email_verified": "false"}), None),
+        (json!({"email": "eva@example.org"}), None),
+        // What has no address is called by what the provider itself knows it by.
+        (json!({"email_verified": false}), Some("oidc:4711")),
+    ] {
+        *provider.claims.lock().unwrap() = claims.clone();
+        let (mut browser, to) = begun(&site, &provider).await;
+        let answer = back(&site, &mut browser, &format!("code=c&state={}", said(&to, "state"))).await;
+        let page = browser.get(&site, "/runs").await;
+        match named {
+            Some(named) => assert!(answer.status == 303 && page.text.contains(named), "{claims}: {}", answer.text),
+            None => {
+                assert_eq!((answer.status, page.status.as_u16()), (StatusCode::FORBIDDEN, 303), "{claims}");
+                assert!(answer.text.contains("does not say that eva@example.org is verified"), "{}", answer.text);
+            }
+        }
+    }
+    let log = log(&site).await;
+    assert_eq!(log.iter().filter(|line| *line == "oidc:4711 login page refused").count(), 3, "{log:?}");
+    assert!(!log.iter().any(|line| line.starts_with("oidc:eva")), "no name that may be another's: {log:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! What every view shows, and that nothing of it is taken for markup.
 
-use super::{seed::EVIL, site::Site};
+use super::{
+    seed::{self, EVIL},
+    site::Site,
+};
 use crate::web::answer::encoded;
 
 /// Every view, with a word that it has to say.
@@ -64,6 +67,19 @@ async fn a_hash_is_cut_to_what_tells_it_from_others() {
 async fn where_the_policy_moved_too_the_host_counts_as_drifted_once() {
     let row = Site::seeded().await.get("/?by=host&q=bast&columns=all").await.text;
     assert!(row.contains("2 drift</span>") && !row.contains("both"), "{row}");
+}
+
+#[tokio::test]
+async fn a_host_that_nobody_looks_at_any_more_says_what_to_do() {
+    let site = Site::seeded().await;
+    let page = async || site.get("/hosts/bastion.example.org").await.text;
+    assert!(!page().await.contains("rectify runs rename"));
+    *site.clock.0.lock().unwrap() += 8 * 24 * seed::HOUR;
+    let text = page().await;
+    assert!(
+        text.contains("<code>rectify runs rename OLD NEW</code>") && text.contains("rectify runs forget"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
