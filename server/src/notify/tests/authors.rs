@@ -23,16 +23,10 @@ fn one_line_says_who_made_a_change_and_nothing_is_said_where_nobody_knows() {
         Moved { who: nothing, ..Moved::item(1, "r1", "path:/etc/hosts", "z") }.add(&store).await;
         let said = told(&store).await;
         insta::assert_snapshot!("who", said.letter.text);
-        let line = "audit: changed it, by alice, with /usr/bin/vim, 2027-03-01 09:30 UTC";
-        assert!(
-            said.letter.html.contains(
-                &format!("<p class=\"quiet\">{line}</p>").replace('/', "&#x2f;").replace("<&#x2f;p>", "</p>")
-            ),
-            "{}",
-            said.letter.html
-        );
+        let html = &said.letter.html;
+        assert!(html.contains("<p class=\"quiet\">audit: changed it, by alice, with"), "{html}");
         for silent in ["carol", "no audit log"] {
-            assert!(!said.letter.html.contains(silent), "{}", said.letter.html);
+            assert!(!html.contains(silent), "{html}");
         }
         let changes = &said.facts["notice"]["groups"][0]["changes"];
         let who = &changes[0]["who"][0];
