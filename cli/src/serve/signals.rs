@@ -64,9 +64,10 @@ impl Signals {
         });
         match read.await {
             Ok(Ok((schedules, office))) => {
-                (self.say)(&format!("read anew: {}", in_force(&schedules)));
-                self.reload.replace(schedules);
+                let read = in_force(&schedules);
+                self.reload.replace(schedules).await;
                 self.teller.replace(office);
+                (self.say)(&format!("read anew: {read}"));
             }
             Ok(Err(wrong)) => self.wrong(&wrong.message).await,
             Err(panic) => self.wrong(&format!("a defect of this program: {panic}")).await,

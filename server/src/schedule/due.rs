@@ -34,8 +34,27 @@ pub(super) async fn tick(core: &Arc<Core>) -> Result<Option<Timestamp>, StoreErr
     Ok(next)
 }
 
+/// Writes down which schedules there are and when they are due, and begins nothing: they are known before a server has its first turn.
+pub(super) async fn write_down(core: &Core) -> Result<(), StoreError> {
+    for schedule in core.schedules().iter() {
+        kept(core, schedule, core.now()).await?;
+    }
+    Ok(())
+}
+
 async fn one(core: &Core, schedule: &Schedule) -> Result<Option<Timestamp>, StoreError> {
     let now = core.now();
+    let due = kept(core, schedule, now).await?;
+    core.step("schedule kept").await;
+    match due {
+        Some(due) if due <= now => begin(core, schedule, due, now).await,
+        Some(due) => back_in_time(core, schedule, due, now).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Writes a schedule down as it is now, unless it is; says when it is due.
+async fn kept(core: &Core, schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     let definition = serde_json::to_string(schedule).unwrap_or_default();
     let stored = stored(core, schedule).await?;
     let due = match &stored {
@@ -45,12 +64,7 @@ async fn one(core: &Core, schedule: &Schedule) -> Result<Option<Timestamp>, Stor
     if stored.as_ref().is_none_or(|s| s.definition != definition || s.due != due) {
         keep(core, schedule, &definition, due).await?;
     }
-    core.step("schedule kept").await;
-    match due {
-        Some(due) if due <= now => begin(core, schedule, due, now).await,
-        Some(due) => back_in_time(core, schedule, due, now).await.map(Some),
-        None => Ok(None),
-    }
+    Ok(due)
 }
 
 /// Whether two definitions are due at the same times.

@@ -70,9 +70,11 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// From now on these are in force; rounds that have begun go on as they began.
-    pub fn replace(&self, schedules: Vec<Schedule>) {
+    /// From now on these are in force, and in the record; rounds that have begun go on as they began.
+    pub async fn replace(&self, schedules: Vec<Schedule>) {
         *self.core.schedules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(schedules);
+        // A record that cannot be written is said by the server's next turn, which tries again.
+        let _ = due::write_down(&self.core).await;
         self.notify.notify_one();
     }
 }
@@ -106,7 +108,7 @@ struct Busy {
 }
 
 impl Server {
-    /// Takes the record for this server. With `at_once`, hosts do not wait for their turns within a window.
+    /// Takes the record for this server, and writes its schedules into it. With `at_once`, hosts do not wait for their turns within a window.
     ///
     /// # Errors
     /// A record that cannot be had, and one in SQLite that another server has.
@@ -135,6 +137,7 @@ impl Server {
             #[cfg(test)]
             steps: None,
         };
+        due::write_down(&core).await?;
         let (commands, from) = Commands::channel();
         Ok(Server { core: Arc::new(core), commands, from, reload: Arc::default(), _lock: lock })
     }

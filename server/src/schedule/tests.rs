@@ -89,6 +89,14 @@ impl Stand {
         self.once(schedules).await
     }
 
+    /// The schedules in the record, and when they are due.
+    async fn known(&self) -> Vec<String> {
+        let query = sqlx::query("SELECT id, due FROM schedules ORDER BY id");
+        let rows = query.fetch_all(self.store.pool()).await.unwrap();
+        let due = |row: &sqlx::any::AnyRow| Timestamp::from_microsecond(row.get(1)).unwrap();
+        rows.iter().map(|row| format!("{} {}", row.get::<String, _>(0), due(row))).collect()
+    }
+
     async fn rounds(&self) -> Vec<(String, String, Option<String>)> {
         let rows = sqlx::query("SELECT id, state, why FROM rounds ORDER BY due, id")
             .fetch_all(self.store.pool())
@@ -470,10 +478,12 @@ fn schedules_are_replaced_while_it_runs_and_a_record_has_one_server() {
         let store = Store::open(&crate::store::RecordSettings::in_folder(folder.path())).await.unwrap();
         let stand = Stand::new(store, fleet());
         let halt = watch::Sender::new(false);
-        let server = stand.server(&[schedule("old")], &halt).await;
+        let server = stand.server(&[schedule("first")], &halt).await;
         let reload = server.reload();
+        assert_eq!(stand.known().await, ["first 2026-11-22T02:30:00Z"], "before it has its first turn");
+        reload.replace(vec![schedule("old")]).await;
+        assert_eq!(stand.known().await[1], "old 2026-11-22T02:30:00Z", "and so are those that take its place");
         let running = tokio::spawn(server.run());
-        stand.clock.doze_until_row(&stand.store, "SELECT due FROM schedules WHERE id = 'old'").await;
         let parts = Parts {
             store: stand.store.clone(),
             fleet: Arc::new(stand.fleet.clone()),
@@ -488,12 +498,11 @@ fn schedules_are_replaced_while_it_runs_and_a_record_has_one_server() {
             second.contains(&format!("another server (process {}) runs on this record", std::process::id())),
             "{second}"
         );
-        reload.replace(vec![schedule("new")]);
-        stand.clock.doze_until_row(&stand.store, "SELECT due FROM schedules WHERE id = 'new'").await;
+        reload.replace(vec![schedule("new")]).await;
         stand.clock.advance(SignedDuration::from_mins(1));
         stand.heard("new: the round of 2026-11-22T02:30:00Z is done").await;
         halt.send_replace(true);
         running.await.unwrap();
-        assert!(!stand.said().contains("old:"), "{}", stand.said());
+        assert!(!stand.said().contains("old:") && !stand.said().contains("first:"), "{}", stand.said());
     });
 }

@@ -53,7 +53,6 @@ const PAGES: [&str; 7] = ["/", "/settings", "/runs", "/schedules", "/schedules/y
 fn without_accounts_everybody_on_this_machine_reads_and_nobody_acts() {
     let open = folder("");
     let server = Server::new(&open, &FLEET);
-    until_known(&server, "");
     let mut anybody = Browser::new(&server);
     for path in PAGES {
         let answer = anybody.get(path);
@@ -87,13 +86,6 @@ fn people(folder: &Folder) {
     let shown = folder.on_a_terminal(&["serve", "hash-password"], &[("Password: ", "one"), ("Again: ", "two")]);
     assert!(shown.contains("not the same") && !shown.contains("$argon2"), "{shown}");
     accounts(folder, &[("eva:operator", &by_terminal), ("tom:reader", &hash(folder, "staple"))]);
-}
-
-/// Waits until the server has written down which schedules there are: it says that it runs a moment before.
-fn until_known(server: &Server, headers: &str) {
-    while server.ask("GET /schedules/yearly", &server.at, headers, "").status() == 404 {
-        std::thread::yield_now();
-    }
 }
 
 /// Somebody who has logged in.
@@ -231,7 +223,6 @@ fn a_proxy_says_who_somebody_is_by_the_headers_that_are_named() {
     let folder = folder(proxy);
     let server = Server::new(&folder, &FLEET);
     let who = "x-user: eva\r\nx-groups: ops\r\n";
-    until_known(&server, who);
     for (headers, expected, part) in [
         ("x-user: eva\r\nx-groups: staff,ops\r\n", 200, "operator"),
         ("x-user: tom\r\nx-groups: staff\r\n", 200, "reader"),
