@@ -21,7 +21,7 @@ pub struct Judged {
 pub struct Happened {
     /// Its cause before the look.
     pub old: Cause,
-    /// Its cause after it.
+    /// Its cause after it; the same one, where what had drifted moved further.
     pub new: Cause,
     /// The cause that a run put right; `None`: no run did.
     pub corrected: Option<Cause>,
@@ -207,5 +207,6 @@ fn happened(
     let before = old.map_or(Cause::Fine, |old| old.cause);
     let tells = |cause: Cause| matches!(cause, Cause::Drift | Cause::Pending | Cause::Both);
     let moved = before != now.cause && (tells(before) || tells(now.cause));
-    (moved || corrected.is_some_and(tells)).then_some(Happened { old: before, new: now.cause, corrected })
+    let further = before == now.cause && now.cause.is_drift() && old.is_some_and(|old| old.seen != now.seen);
+    (moved || further || corrected.is_some_and(tells)).then_some(Happened { old: before, new: now.cause, corrected })
 }

@@ -161,12 +161,13 @@ pub(super) async fn put_transitions(db: &mut AnyConnection, all: &[Transition]) 
     Ok(())
 }
 
-/// Writes what was learned of drifts into the transitions that told of them: those of the same difference, since a host that moved further did something
-/// else. Whom to tell of them is not decided anew.
+/// Writes what was learned of drifts into the transitions that told of them: the last of the same difference, since a host that moved further did
+/// something else. Whom to tell of them is not decided anew.
 pub(super) async fn learn(db: &mut AnyConnection, all: &[Learned]) -> Result<(), sqlx::Error> {
     for Learned { host, key, since, difference, traces } in all {
         let query = sqlx::query(
-            "UPDATE transitions SET traces = $1 WHERE host = $2 AND at = $3 AND kind = 'item' AND thing = $4 AND property = $5 AND difference = $6",
+            "UPDATE transitions SET traces = $1 WHERE id = (SELECT id FROM transitions WHERE host = $2 AND at >= $3 AND kind = 'item' AND thing = $4 \
+             AND property = $5 AND difference = $6 ORDER BY at DESC LIMIT 1)",
         );
         let query = query.bind(traces).bind(host).bind(since).bind(&key.thing).bind(&key.property).bind(difference);
         query.execute(&mut *db).await?;

@@ -147,6 +147,20 @@ fn what_no_task_wants_any_more_is_open_no_longer() {
 }
 
 #[test]
+fn what_moves_further_happens_each_time_and_what_only_stays_away_does_not() {
+    let mut world = World::default();
+    let drift = |old| vec![("mode".to_owned(), Happened { old, new: Cause::Drift, corrected: None })];
+    world.check(100, &[mode("0644", "0644")]);
+    assert_eq!(told(&world.check(200, &[mode("0666", "0644")])), drift(Cause::Fine));
+    assert_eq!(told(&world.check(300, &[mode("0666", "0644")])), []);
+    assert_eq!(told(&world.check(400, &[mode("0777", "0644")])), drift(Cause::Drift));
+    // Nobody knows who moves what was never as it should be.
+    let mut new = World::default();
+    new.check(100, &[mode("0666", "0644")]);
+    assert_eq!(told(&new.check(200, &[mode("0777", "0644")])), []);
+}
+
+#[test]
 fn a_check_that_asks_for_no_traces_forgets_none_until_the_host_moves_further() {
     let traced = |seen: &str, what: &str| {
         let mut task = mode(seen, "0644");

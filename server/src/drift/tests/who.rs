@@ -103,14 +103,23 @@ fn a_drift_that_a_plain_check_saw_first_learns_who_it_was_and_unlearns_nothing()
 }
 
 #[test]
-fn of_a_host_that_moved_further_the_first_move_learns_nothing() {
+fn each_move_of_a_host_that_moves_further_has_its_own_author_and_is_not_told_of_again() {
     both(|store| async move {
         saw(&store, "run-1", Mode::Check, vec![mode("0644", "0644")], &[]).await;
         saw(&store, "run-2", Mode::Check, vec![mode("0600", "0644")], &[]).await;
         saw(&store, "run-3", Mode::Check, vec![mode("0777", "0644")], &[]).await;
+        let of_item = "SELECT COUNT(*) || '' FROM transitions WHERE kind = 'state'";
+        assert_eq!(texts(&store, of_item).await, ["2"], "new to fine, fine to drifted");
         saw(&store, "run-4", Mode::Check, vec![mode("0777", "0644")], &[by("bob", "run-2", 7)]).await;
-        saw(&store, "run-5", Mode::Apply, vec![mode("0777", "0644")], &[]).await;
-        assert_eq!(who(&store).await, ["run-2 item fine drift: ", "run-5 corrected drift fine: bob"]);
+        saw(&store, "run-5", Mode::Check, vec![mode("0600", "0644")], &[by("eve", "run-4", 7)]).await;
+        saw(&store, "run-6", Mode::Apply, vec![mode("0600", "0644")], &[]).await;
+        let all = [
+            "run-2 item fine drift: ",
+            "run-3 item drift drift: bob",
+            "run-5 item drift drift: eve",
+            "run-6 corrected drift fine: eve",
+        ];
+        assert_eq!(who(&store).await, all);
     });
 }
 

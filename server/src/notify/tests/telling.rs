@@ -113,6 +113,11 @@ fn a_host_that_had_drifted_and_moves_further_is_told_of() {
         Moved::item(1, "r2", "unit:ssh.service", "stopped").add(&store).await;
         office.tick(&store, ten()).await;
         assert_eq!(subjects(&store, OPS).await, ["web1 drifted: unit ssh.service"]);
+        // The same thing once more: that it is not as wanted is known.
+        Moved { states: ("drift", "drift"), ..Moved::item(1, "r3", "unit:ssh.service", "failed") }.add(&store).await;
+        assert_eq!(office.tick(&store, ten() + minutes(5)).await.messages, 0);
+        let untold = sqlx::query("SELECT COUNT(*) FROM transitions WHERE told IS NULL").fetch_one(store.pool()).await;
+        assert_eq!(untold.unwrap().get::<i64, _>(0), 0, "and it waits for nothing");
     });
 }
 

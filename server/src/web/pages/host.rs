@@ -103,6 +103,7 @@ impl Happened {
         let (word, said) = match row.kind.as_str() {
             "state" => (row.new.clone(), format!("from {} to {}", row.old, row.new)),
             "corrected" => ("corrected".to_owned(), format!("{about} is as wanted again")),
+            "item" if row.old == row.new => (row.new.clone(), format!("{about} moved further")),
             "item" => (row.new.clone(), format!("{about}: from {} to {}", row.old, row.new)),
             "hold" => ("held".to_owned(), format!("hold: from {} to {}", row.old, row.new)),
             "flapping" => ("drifted".to_owned(), "it changes so often that nothing more is told of it".to_owned()),
