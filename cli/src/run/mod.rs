@@ -19,7 +19,7 @@ use rectify_server::store::RecordSettings;
 pub(crate) use ask::passwords;
 pub(crate) use execute::{Execution, What, screen};
 pub(crate) use reach::{Passwords, Reach};
-pub(crate) use stream::{Halt, Interrupts, now};
+pub(crate) use stream::{Halt, Interrupts, Taker, now};
 
 use crate::{
     args::{Common, Connection, Run, Tasks, again},

@@ -1,7 +1,7 @@
 //! The fleet as rounds see it: runs in this process, recorded, without a display.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,24 +10,19 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rectify_core::{
-    compile::Compiled,
-    event::{HostPhase, HostState, Outcome, RunState},
-    plan::Mode,
-    rollout::owners,
-};
+use rectify_core::{compile::Compiled, plan::Mode, rollout::owners};
 use rectify_modules::REGISTRY;
-use rectify_remote::{
-    fleet::{Gate, gate},
-    run::NOT_BEGUN,
-};
+use rectify_remote::fleet::{Gate, gate};
 use rectify_server::{
-    schedule::{Allowed, Fleet, Member, Ran, Ready, Saw, Say, Scope, Seen, Trouble, restrict},
+    schedule::{Allowed, Fleet, Member, Ran, Ready, Say, Scope, Tell, Trouble, restrict},
     store::Cause,
 };
 use tokio::sync::watch;
 
-use super::plans::{Compiles, Plans};
+use super::{
+    plans::{Compiles, Plans},
+    telling::{Telling, saw},
+};
 use crate::{
     args::Serve,
     display::text::line,
@@ -95,12 +90,17 @@ impl Ready for Round {
         Some(format!("the rollouts are frozen until {}: {}", freeze.to, freeze.reason))
     }
 
-    async fn look(&self, hosts: &[String]) -> Result<Ran, Trouble> {
+    async fn look(&self, hosts: &[String], tell: Tell) -> Result<Ran, Trouble> {
         let chosen = hosts.iter().filter_map(|host| self.looks.0.get(host).cloned()).collect();
-        self.run(Mode::Check, chosen, &self.looks.1, watch::channel(false).1).await
+        self.run(Mode::Check, chosen, &self.looks.1, watch::channel(false).1, tell).await
     }
 
-    async fn correct(&self, hosts: &BTreeMap<String, Allowed>, closed: watch::Receiver<bool>) -> Result<Ran, Trouble> {
+    async fn correct(
+        &self,
+        hosts: &BTreeMap<String, Allowed>,
+        closed: watch::Receiver<bool>,
+        tell: Tell,
+    ) -> Result<Ran, Trouble> {
         let (plans, wanted) = (self.plans.clone(), hosts.clone());
         let (chosen, standing) = blocking(move || {
             let (mut all, standing) = plans.compile(Mode::Apply)?;
@@ -114,7 +114,7 @@ impl Ready for Round {
             Ok((chosen, standing))
         })
         .await?;
-        self.run(Mode::Apply, chosen, &standing, closed).await
+        self.run(Mode::Apply, chosen, &standing, closed, tell).await
     }
 }
 
@@ -126,6 +126,7 @@ impl Round {
         mut compiled: Vec<Compiled>,
         standing: &Standing,
         closed: watch::Receiver<bool>,
+        tell: Tell,
     ) -> Result<Ran, Trouble> {
         let run = unique();
         for plan in compiled.iter_mut().map(|c| &mut c.plan) {
@@ -141,9 +142,9 @@ impl Round {
             partial: !self.plans.is_whole(),
         };
         let what = What { mode, gate: self.gate.clone(), names: self.plans.names.clone(), keep: Some(&keep) };
-        let mut state = RunState::default();
+        let mut telling = Telling::new(run.clone(), tell);
         let interrupts = Interrupts::Told { halt: self.hosts.halt.clone(), closed };
-        let ran = what.stream(&mut state, &self.plans.shared, compiled, interrupts).await;
+        let ran = what.stream(&mut telling, &self.plans.shared, compiled, interrupts).await;
         let (gather, recorded) = ran.map_err(|e| Trouble(format!("a defect of this program: {e:#}")))?;
         if let Err(e) = recorded {
             self.warn(&rectify_core::text::chain(&e));
@@ -158,7 +159,7 @@ impl Round {
             Err(e) => self.warn(&format!("run {run} is not in the index yet: {}", rectify_core::text::chain(&e))),
         }
         let mut ran = Ran { run, ..Ran::default() };
-        for (name, host) in &state.hosts {
+        for (name, host) in &telling.state.hosts {
             match saw(host) {
                 Some(saw) => drop(ran.hosts.insert(name.clone(), saw)),
                 None => drop(ran.left.insert(name.clone())),
@@ -176,30 +177,4 @@ impl Round {
 fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{}-{}", run_id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// How a host went; `None` if its turn did not come.
-fn saw(host: &HostState) -> Option<Saw> {
-    let seen = match &host.phase {
-        HostPhase::Unreachable(failure) if failure.message == NOT_BEGUN => return None,
-        HostPhase::Finished if host.failures() > 0 => Seen::Failing,
-        HostPhase::Finished if host.held.is_some() => Seen::Held,
-        HostPhase::Finished => Seen::Through,
-        _ => Seen::Unreachable,
-    };
-    let mut open: BTreeSet<Option<String>> = BTreeSet::new();
-    let mut changed = 0;
-    for task in &host.tasks {
-        let Some(report) = host.reports.get(&task.id) else { continue };
-        changed += u64::from(report.outcome == Outcome::Changed);
-        // What only runs has no state that could have moved.
-        if report.outcome == Outcome::WouldChange && !task.handler && has_state(&task.module) {
-            open.insert(task.rollout.as_ref().map(|rollout| rollout.setting.clone()));
-        }
-    }
-    Some(Saw { seen, open, changed })
-}
-
-fn has_state(module: &str) -> bool {
-    REGISTRY.find(module).is_some_and(|module| !module.is_action())
 }

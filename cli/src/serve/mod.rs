@@ -5,6 +5,7 @@ mod fleet;
 mod plans;
 pub(crate) mod read;
 mod signals;
+mod telling;
 
 use std::{io::Write as _, sync::Arc};
 

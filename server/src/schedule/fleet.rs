@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// The fleet, and the way to it.
 #[async_trait]
@@ -52,9 +52,11 @@ pub trait Ready: Send + Sync {
     /// Looks at these hosts, one run for all of them. Hosts that are not in the plans are not in the answer, nor those whose turn did not come because
     /// the server is about to end: they count as not asked for.
     ///
+    /// What it says of a host may be told before, once it is written where a record is made again from.
+    ///
     /// # Errors
     /// What kept the run from being made at all.
-    async fn look(&self, hosts: &[String]) -> Result<Ran, Trouble>;
+    async fn look(&self, hosts: &[String], tell: Tell) -> Result<Ran, Trouble>;
 
     /// Applies to these hosts what may be corrected on each, and looks at the rest, one run for all of them; the answer is as for [`Ready::look`].
     ///
@@ -62,7 +64,26 @@ pub trait Ready: Send + Sync {
     ///
     /// # Errors
     /// What kept the run from being made at all.
-    async fn correct(&self, hosts: &BTreeMap<String, Allowed>, closed: watch::Receiver<bool>) -> Result<Ran, Trouble>;
+    async fn correct(
+        &self,
+        hosts: &BTreeMap<String, Allowed>,
+        closed: watch::Receiver<bool>,
+        tell: Tell,
+    ) -> Result<Ran, Trouble>;
+}
+
+/// Takes how hosts went that have ended in a run which goes on with others.
+pub type Tell = mpsc::UnboundedSender<Went>;
+
+/// How a host went in a run that goes on with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Went {
+    /// The run's id.
+    pub run: String,
+    /// The host's name.
+    pub host: String,
+    /// How it went.
+    pub saw: Saw,
 }
 
 /// A host of a round.

@@ -38,7 +38,7 @@ pub use commands::{Ask, Begun, Command, Commands, Item, Refused};
 pub use core::Say;
 pub use cron::{Cron, CronProblem};
 pub use definition::{Freeze, Maintenance, Missed, Mode, Policy, Schedule};
-pub use fleet::{Allowed, Fleet, Member, Ran, Ready, Saw, Scope, Seen, Trouble};
+pub use fleet::{Allowed, Fleet, Member, Ran, Ready, Saw, Scope, Seen, Tell, Trouble, Went};
 pub use holds::{hold, holds, release};
 pub use lock::LockError;
 pub use read::read;

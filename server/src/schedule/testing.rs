@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 
-use super::{Allowed, Clock, Fleet, Member, Ran, Ready, Saw, Scope, Seen, Trouble};
+use super::{Allowed, Clock, Fleet, Member, Ran, Ready, Saw, Scope, Seen, Tell, Trouble, Went};
 
 /// A clock that goes when it is told to.
 #[derive(Clone)]
@@ -218,13 +218,29 @@ impl Ready for FakeFleet {
         self.with(|world| world.frozen.clone())
     }
 
-    async fn look(&self, hosts: &[String]) -> Result<Ran, Trouble> {
+    async fn look(&self, hosts: &[String], tell: Tell) -> Result<Ran, Trouble> {
         let _working = Working::on(self, hosts);
-        self.hang(hosts).await;
-        Ok(self.ran(hosts.iter().map(|host| (host.clone(), None))))
+        drop(self.gate.read().await);
+        let look = |host: &String| (host.clone(), None);
+        let hanging = self.hanging.borrow().clone();
+        let (hang, free): (Vec<_>, Vec<_>) = hosts.iter().cloned().partition(|host| hanging.contains(host));
+        let mut ran = self.ran(free.iter().map(look));
+        if !hang.is_empty() {
+            for (host, saw) in &ran.hosts {
+                drop(tell.send(Went { run: ran.run.clone(), host: host.clone(), saw: saw.clone() }));
+            }
+            self.hang(&hang).await;
+            ran.hosts.extend(self.ran(hang.iter().map(look)).hosts);
+        }
+        Ok(ran)
     }
 
-    async fn correct(&self, hosts: &BTreeMap<String, Allowed>, closed: watch::Receiver<bool>) -> Result<Ran, Trouble> {
+    async fn correct(
+        &self,
+        hosts: &BTreeMap<String, Allowed>,
+        closed: watch::Receiver<bool>,
+        _tell: Tell,
+    ) -> Result<Ran, Trouble> {
         let names: Vec<String> = hosts.keys().cloned().collect();
         let _working = Working::on(self, &names);
         self.hang(&names).await;

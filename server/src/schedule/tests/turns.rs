@@ -101,3 +101,33 @@ fn a_server_that_ends_lets_all_runs_come_to_their_end_and_begins_no_other() {
         );
     });
 }
+
+#[test]
+fn what_came_of_a_host_is_written_while_another_of_its_run_hangs_and_is_not_done_again() {
+    both(|store| async move {
+        let stand = Stand::new(store, fleet());
+        let (schedules, halt) = ([schedule("hourly")], watch::Sender::new(false));
+        stand.fleet.hanging.send_replace(["b".to_owned()].into());
+        let running = tokio::spawn(stand.server(&schedules, &halt).await.run());
+        stand.clock.advance(SignedDuration::from_mins(1));
+        let looked = "SELECT COUNT(*) FROM jobs WHERE state = 'looked' HAVING COUNT(*) = 3";
+        stand.clock.doze_until_row(&stand.store, looked).await;
+        let id = "hourly@2026-11-22T02:30:00Z";
+        let states = |jobs: Vec<(String, String)>| jobs.into_iter().map(|(_, state)| state).collect::<Vec<_>>();
+        assert_eq!(states(stand.jobs(id).await), ["looked", "waiting", "looked", "looked"]);
+        stand.fleet.with(|world| assert_eq!((world.working.len(), world.corrections.len()), (4, 0), "one run has all"));
+        assert!(matches!(&stand.rounds().await[..], [(_, state, _)] if state == "looking"), "nothing is decided yet");
+        // Whoever goes on with the round looks at the one that is left, and decides over all.
+        running.abort();
+        let _ = running.await;
+        stand.rest().await;
+        stand.fleet.hanging.send_replace(BTreeSet::new());
+        stand.clock.advance(SignedDuration::from_secs(61));
+        stand.once(&schedules).await;
+        assert_eq!(states(stand.jobs(id).await), ["corrected", "looked", "looked", "looked"], "{}", stand.said());
+        stand.fleet.with(|world| {
+            world.looks.sort();
+            assert_eq!(world.looks, ["a", "b", "c", "d"], "each was looked at once");
+        });
+    });
+}

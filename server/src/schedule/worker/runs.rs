@@ -6,12 +6,12 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
-    task::{Id, JoinSet},
+    sync::{mpsc, watch},
+    task::{Id, JoinError, JoinSet},
 };
 
 use super::PARTS;
-use crate::schedule::{Allowed, Ran, Ready, Trouble, lease::Lease};
+use crate::schedule::{Allowed, Ran, Ready, Tell, Trouble, Went, lease::Lease};
 
 /// What leases of hosts begin with.
 const HOST: &str = "host:";
@@ -29,6 +29,17 @@ pub(super) enum Work {
     Correct(BTreeMap<String, Allowed>),
 }
 
+/// How many hosts are taken at a time.
+const HOSTS: usize = 200;
+
+/// What comes of runs that are under way.
+pub(super) enum News {
+    /// Hosts ended in runs that go on with others.
+    Hosts(Vec<Went>),
+    /// A run came to its end.
+    Run(Finished),
+}
+
 /// A run that came to its end.
 pub(super) struct Finished {
     pub(super) hosts: Vec<String>,
@@ -38,11 +49,21 @@ pub(super) struct Finished {
 }
 
 /// Runs that are under way. Whoever drops it ends them in their middle.
-#[derive(Default)]
 pub(super) struct Runs {
-    tasks: JoinSet<(Vec<Lease>, Result<Ran, Trouble>)>,
+    tasks: JoinSet<Over>,
     hosts: HashMap<Id, Vec<String>>,
     closed: watch::Sender<bool>,
+    tell: Tell,
+    told: mpsc::UnboundedReceiver<Went>,
+}
+
+type Over = (Vec<Lease>, Result<Ran, Trouble>);
+
+impl Default for Runs {
+    fn default() -> Self {
+        let (tell, told) = mpsc::unbounded_channel();
+        Runs { tasks: JoinSet::new(), hosts: HashMap::new(), closed: watch::Sender::default(), tell, told }
+    }
 }
 
 impl Runs {
@@ -77,26 +98,45 @@ impl Runs {
             Work::Correct(hosts) => hosts.keys().cloned().collect(),
         };
         self.closed.send_if_modified(|closed| std::mem::replace(closed, false));
-        let closed = self.closed.subscribe();
+        let (closed, tell) = (self.closed.subscribe(), self.tell.clone());
         let task = self.tasks.spawn(async move {
             let ran = match work {
-                Work::Look(hosts) => ready.look(&hosts).await,
-                Work::Correct(hosts) => ready.correct(&hosts, closed).await,
+                Work::Look(hosts) => ready.look(&hosts, tell).await,
+                Work::Correct(hosts) => ready.correct(&hosts, closed, tell).await,
             };
             (leases, ran)
         });
         self.hosts.insert(task.id(), hosts);
     }
 
-    /// Waits for the next that comes to its end; `None` if none is under way. Nothing is lost where nobody waits to the end.
-    pub(super) async fn next(&mut self) -> Option<Finished> {
-        let (id, leases, ran) = match self.tasks.join_next_with_id().await? {
+    /// Waits for what comes next; `None` if none is under way. Nothing is lost where nobody waits to the end.
+    pub(super) async fn next(&mut self) -> Option<News> {
+        while !self.is_empty() {
+            let mut told = Vec::new();
+            tokio::select! {
+                biased;
+                _ = self.told.recv_many(&mut told, HOSTS) => {
+                    // Of a run that is over, all was said.
+                    let under_way = self.hosts();
+                    told.retain(|went| under_way.contains(went.host.as_str()));
+                    if !told.is_empty() {
+                        return Some(News::Hosts(told));
+                    }
+                }
+                Some(over) = self.tasks.join_next_with_id() => return Some(News::Run(self.over(over))),
+            }
+        }
+        None
+    }
+
+    fn over(&mut self, over: Result<(Id, Over), JoinError>) -> Finished {
+        let (id, leases, ran) = match over {
             Ok((id, (leases, ran))) => (id, leases, ran),
             Err(broke) => {
                 (broke.id(), Vec::new(), Err(Trouble(format!("a defect of this program: a run broke off: {broke}"))))
             }
         };
         let hosts = self.hosts.remove(&id).unwrap_or_default();
-        Some(Finished { hosts, leases, ran })
+        Finished { hosts, leases, ran }
     }
 }

@@ -8,11 +8,11 @@ use tokio::sync::watch;
 
 use super::{
     Step, Worker,
-    runs::{Finished, Runs, Work, lease_of},
+    runs::{Finished, News, Runs, Work, lease_of},
 };
 use crate::{
     schedule::{
-        Ran, Ready, Seen, holds,
+        Ran, Ready, Saw, Seen, Went, holds,
         lease::Broke,
         news,
         rows::{self, Job, Mark, State},
@@ -55,6 +55,11 @@ impl Turn {
         }
     }
 
+    /// How a job stands that had it.
+    fn mark<'a>(self, run: &'a str, saw: &'a Saw) -> Mark<'a> {
+        Mark { state: self.after(saw.seen), run: Some(run), open: Some(&saw.open), ..Mark::default() }
+    }
+
     /// What is reached between two steps of it.
     fn steps(self) -> [&'static str; 3] {
         match self {
@@ -80,8 +85,8 @@ impl Worker {
     pub(super) async fn take_turns(&mut self, turn: Turn) -> Result<Step, Broke> {
         let mut runs = Runs::default();
         let mut step = self.begin_runs(turn, &mut runs).await;
-        while let Some(finished) = runs.next().await {
-            step = match (step, self.take(turn, finished).await) {
+        while let Some(news) = runs.next().await {
+            step = match (step, self.take(turn, news).await) {
                 (Ok(Step::Broken(first)), Ok(_)) => Ok(Step::Broken(first)),
                 (Ok(_), Ok(Some(broken))) => Ok(broken),
                 (step, Ok(_)) | (step @ Err(_), Err(_)) => step,
@@ -130,13 +135,13 @@ impl Worker {
                     }
                 }
             }
-            let finished = tokio::select! {
-                Some(finished) = runs.next() => Some(finished),
+            let news = tokio::select! {
+                Some(news) = runs.next() => Some(news),
                 () = self.core.doze(until) => None,
                 () = changed(freed) => None,
             };
-            if let Some(finished) = finished
-                && let Some(step) = self.take(turn, finished).await?
+            if let Some(news) = news
+                && let Some(step) = self.take(turn, news).await?
             {
                 return Ok(step);
             }
@@ -173,8 +178,28 @@ impl Worker {
         Ok(Tried::Again)
     }
 
-    /// Takes what a run says of its hosts, and gives them back; what it says keeps the round from going on, if it does.
-    async fn take(&self, turn: Turn, finished: Finished) -> Result<Option<Step>, Broke> {
+    /// Takes what comes of a run; what it says keeps the round from going on, if it does.
+    async fn take(&self, turn: Turn, news: News) -> Result<Option<Step>, Broke> {
+        match news {
+            News::Hosts(hosts) => self.mark_hosts(turn, &hosts).await.map(|()| None),
+            News::Run(finished) => self.take_run(turn, finished).await,
+        }
+    }
+
+    /// Writes down how hosts went in runs that go on with others: whoever takes the round over need not begin them again. They stay theirs until the run is over,
+    /// as nobody finds in the record before what it saw.
+    async fn mark_hosts(&self, turn: Turn, hosts: &[Went]) -> Result<(), Broke> {
+        let mut write = self.core.leases.under(&self.lease).await?;
+        for Went { run, host, saw } in hosts {
+            rows::mark(&mut write, &self.round.id, host, turn.mark(run, saw)).await?;
+        }
+        write.commit().await?;
+        self.core.step("hosts marked").await;
+        Ok(())
+    }
+
+    /// Takes what a run says of its hosts, and gives them back.
+    async fn take_run(&self, turn: Turn, finished: Finished) -> Result<Option<Step>, Broke> {
         let Finished { hosts, leases, ran } = finished;
         self.core.step(turn.steps()[1]).await;
         let marked = match ran {
@@ -191,10 +216,7 @@ impl Worker {
         let mut write = self.core.leases.under(&self.lease).await?;
         for host in hosts {
             let mark = match ran.hosts.get(host) {
-                Some(saw) => {
-                    let state = turn.after(saw.seen);
-                    Mark { state, run: Some(&ran.run), open: Some(&saw.open), ..Mark::default() }
-                }
+                Some(saw) => turn.mark(&ran.run, saw),
                 None if ran.left.contains(host) => continue,
                 None => Mark { state: "failed", run: Some(&ran.run), ..Mark::default() },
             };
