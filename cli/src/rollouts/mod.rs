@@ -11,6 +11,7 @@ use rectify_core::{
     diag::{Diagnostic, Diagnostics, did_you_mean},
     inventory::Inventory,
     rollout::{self, Assume, Evidence, Journal, Person, Prints, Rollouts, Setting, Stance, Subject, View},
+    text::chain,
 };
 use rectify_server::rollouts::Store;
 
@@ -24,7 +25,6 @@ pub(crate) struct Desk {
     pub(crate) rollouts: Rollouts,
     pub(crate) store: Store,
     pub(crate) journal: Journal,
-    pub(crate) evidence: Evidence,
     pub(crate) assume: Assume,
     pub(crate) now: Timestamp,
 }
@@ -61,6 +61,14 @@ impl Desk {
     /// The moment, and all that has a say.
     pub(crate) fn view<'a>(&'a self, inventory: &'a Inventory) -> View<'a> {
         View { rollouts: &self.rollouts, journal: &self.journal, inventory, now: self.now, assume: &self.assume }
+    }
+
+    /// What looks saw of the settings until now. It may be long, and a run has no need of it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and every line of it that cannot be used.
+    pub(crate) fn evidence(&self) -> Result<Evidence, Expected> {
+        self.store.evidence().map_err(|e| Expected::usage(chain(&e)))
     }
 
     /// What the tasks of settings say on each host. The plans must be whole: what is left out of one would seem to have changed.

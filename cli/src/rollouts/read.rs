@@ -10,7 +10,7 @@ use rectify_core::{
     rollout::{self, Assume, Rollouts, StepName},
     text::chain,
 };
-use rectify_server::rollouts::{Store, StoreError};
+use rectify_server::rollouts::Store;
 
 use super::Desk;
 use crate::{
@@ -89,10 +89,9 @@ impl Desk {
 
     fn at(path: PathBuf, rollouts: Rollouts, clock: &Clock) -> Result<Self, Expected> {
         let store = Store::beside(&path, crate::account::account());
-        let broken = |e: StoreError| Expected::usage(chain(&e));
-        let (journal, evidence) = (store.journal().map_err(broken)?, store.evidence().map_err(broken)?);
+        let journal = store.journal().map_err(|e| Expected::usage(chain(&e)))?;
         let (now, assume) = supposed(clock, &rollouts)?;
-        Ok(Desk { path, rollouts, store, journal, evidence, assume, now })
+        Ok(Desk { path, rollouts, store, journal, assume, now })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use rectify_core::{
     plan::Mode,
-    rollout::{Assume, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName, owners},
+    rollout::{Assume, Evidence, News, Newsroom, Person, Purpose, Seen, Setting, Stage, StepName, owners},
     text::chain,
 };
 use rectify_server::{
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
         view: office.desk.view(&office.project.0.inventory),
         subjects: &office.standing.subjects,
         seen: &seen,
-        evidence: &office.desk.evidence,
+        evidence: &office.evidence,
         people: &people,
         domain: channels.domain(),
     };
@@ -96,6 +96,7 @@ pub(crate) fn run(args: &Args, common: &Common) -> anyhow::Result<u8> {
 struct Looked {
     project: Arc<(crate::project::Project, Reach)>,
     desk: crate::rollouts::Desk,
+    evidence: Evidence,
     standing: Standing,
     theme: Theme,
 }
@@ -107,7 +108,7 @@ fn wanted(args: &Args, config: &Config, office: &Office) -> Result<Wanted, Expec
     let view = office.desk.view(&office.project.inventory);
     if args.due {
         let reminders = config.announce.reminders.as_deref().unwrap_or(&REMINDERS);
-        let due = view.due(&office.standing.subjects, &office.desk.evidence, reminders);
+        let due = view.due(&office.standing.subjects, &office.evidence, reminders);
         let named = |(id, step): (String, StepName)| Some((office.desk.rollouts.settings.get(&id)?.clone(), step));
         let due = due.into_iter().map(|(purpose, steps)| (purpose, steps.into_iter().filter_map(named).collect()));
         return Ok(due.collect());
@@ -146,7 +147,7 @@ fn forced(office: &Office, setting: &Setting) -> Option<StepName> {
 
 /// Checks the hosts that have tasks of the settings, and keeps what was seen.
 fn look(args: &Args, common: &Common, office: Office, wanted: &Wanted) -> anyhow::Result<(Looked, Seen)> {
-    let Office { project, mut desk, standing, compiled, theme, .. } = office;
+    let Office { project, desk, mut evidence, standing, compiled, theme, .. } = office;
     let settings: Vec<&Setting> = wanted.iter().flat_map(|(_, steps)| steps.iter().map(|(s, _)| s)).collect();
     let affected = |host: &str| {
         settings.iter().any(|s| standing.subjects.get(&s.id).is_some_and(|hosts| hosts.contains_key(host)))
@@ -194,9 +195,9 @@ fn look(args: &Args, common: &Common, office: Office, wanted: &Wanted) -> anyhow
         writeln!(std::io::stderr(), "warning: {problem}")?;
     }
     if desk.assume == Assume::default() {
-        desk.evidence = desk.store.evidence().map_err(|e| Expected::usage(chain(&e)))?;
+        evidence = desk.evidence()?;
     }
-    Ok((Looked { project: shared, desk, standing, theme }, gather.seen()))
+    Ok((Looked { project: shared, desk, evidence, standing, theme }, gather.seen()))
 }
 
 /// Hosts without an owner, and owners without an address: nobody is told of these.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use rectify_core::{
     compile::{Compiled, Job},
     diag::Diagnostics,
-    rollout::{Gate, Setting, Subject, gate},
+    rollout::{Evidence, Gate, Setting, Subject, gate},
 };
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
 pub(crate) struct Office {
     pub(crate) project: Project,
     pub(crate) desk: Desk,
+    pub(crate) evidence: Evidence,
     pub(crate) standing: Standing,
     pub(crate) compiled: Vec<Compiled>,
     pub(crate) theme: Theme,
@@ -57,7 +58,8 @@ impl Office {
             return Err(project.expected(&found).into());
         }
         let standing = desk.attend(&project, &desk.prints(&compiled), &mut compiled)?;
-        Ok(Office { project, desk, standing, compiled, theme, again: scope.again() })
+        let evidence = desk.evidence()?;
+        Ok(Office { project, desk, evidence, standing, compiled, theme, again: scope.again() })
     }
 
     /// The hosts that have tasks of a setting.
@@ -69,7 +71,7 @@ impl Office {
     /// What the next step of a setting lacks.
     pub(crate) fn gate(&self, setting: &Setting) -> Gate {
         let view = self.desk.view(&self.project.inventory);
-        gate(&view, setting, self.subjects(setting), &self.desk.evidence)
+        gate(&view, setting, self.subjects(setting), &self.evidence)
     }
 }
 

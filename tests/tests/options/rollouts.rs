@@ -233,6 +233,11 @@ fn a_check_of_all_tasks_is_kept_as_evidence_and_a_part_is_not() {
     folder.write("fleet/site.yml", &SITE.replace("tools\\n", "more tools\\n"));
     let status = run(&folder, "rollout status tools FLEET").stdout;
     assert!(status.contains("no look in the last 7 days: a, b, c"), "{status}");
+    // A run has no need of it; who asks for it hears which line is wrong.
+    std::fs::write(folder.path().join("fleet/rollouts.evidence.jsonl"), "nonsense\n").unwrap();
+    let refused = run(&folder, "rollout status tools FLEET");
+    assert!(refused.code == Some(5) && refused.stderr.contains("evidence.jsonl"), "{}", refused.all());
+    assert_eq!(run(&folder, CHECK).code, Some(2));
 }
 
 #[test]

@@ -24,8 +24,7 @@ const FILE: &str = "rollout_skips.yml";
 pub(super) fn run(write: bool, scope: &Scope, common: &Common) -> anyhow::Result<u8> {
     let office = Office::open(scope, None, common)?;
     let settings = office.desk.rollouts.settings.values();
-    let all: Vec<Undocumented> =
-        settings.flat_map(|s| own_skips(s, office.subjects(s), &office.desk.evidence)).collect();
+    let all: Vec<Undocumented> = settings.flat_map(|s| own_skips(s, office.subjects(s), &office.evidence)).collect();
     let hosts: BTreeSet<&str> = all.iter().map(|u| u.host.as_str()).collect();
     let today = office.desk.rollouts.day(office.desk.now);
     let mut out = std::io::stdout().lock();

@@ -102,10 +102,10 @@ fn show(office: &Office, setting: &Setting, whole: bool, out: &mut impl Write) -
 /// Skips that nothing needs any more, and those that the inventory does not know.
 fn skips(office: &Office, setting: &Setting, out: &mut impl Write) -> std::io::Result<()> {
     let (view, subjects) = (office.desk.view(&office.project.inventory), office.subjects(setting));
-    for skip in skip_uses(&view, setting, subjects, &office.desk.evidence).iter().filter(|s| s.is_unneeded()) {
+    for skip in skip_uses(&view, setting, subjects, &office.evidence).iter().filter(|s| s.is_unneeded()) {
         writeln!(out, "  {} {}", office.theme.paint(Meaning::Unsure, "warning:"), line(&skip.to_string()))?;
     }
-    for own in own_skips(setting, subjects, &office.desk.evidence) {
+    for own in own_skips(setting, subjects, &office.evidence) {
         let text = format!("{}: {} defines {}, and the inventory has no skip", own.host, own.place, own.name);
         let how = format!("rectify rollout import{}", office.again);
         writeln!(out, "  {} {} ({how})", office.theme.paint(Meaning::Finding, "finding:"), line(&text))?;
@@ -115,14 +115,14 @@ fn skips(office: &Office, setting: &Setting, out: &mut impl Write) -> std::io::R
 
 /// What looks at the hosts saw.
 fn seen(office: &Office, setting: &Setting, whole: bool, out: &mut impl Write) -> std::io::Result<()> {
-    let known = |host: &str| office.desk.evidence.of(setting, host);
+    let known = |host: &str| office.evidence.of(setting, host);
     let looked: Vec<_> = stances(office, setting).filter_map(|(host, _)| Some((host, known(host)?))).collect();
     let Some(last) = looked.iter().map(|(_, e)| e.last).max() else { return Ok(()) };
     let day = |at: jiff::Timestamp| office.desk.rollouts.day(at);
     let change: Vec<&str> = looked.iter().filter(|(_, e)| e.since.is_some()).map(|(h, _)| h.as_str()).collect();
     let most = if whole { usize::MAX } else { 5 };
     let hosts = looked.iter().map(|(host, _)| host.as_str());
-    if let Some(n) = office.desk.evidence.blocked(&setting.id, setting.revision.number, hosts, office.desk.now) {
+    if let Some(n) = office.evidence.blocked(&setting.id, setting.revision.number, hosts, office.desk.now) {
         writeln!(
             out,
             "  counted: in 30 days it would have blocked something {}",
@@ -171,7 +171,7 @@ fn to_json(office: &Office, setting: &Setting) -> serde_json::Value {
     let gate = office.gate(setting);
     let hosts: serde_json::Map<String, serde_json::Value> = stances(office, setting)
         .map(|(host, s)| {
-            let known = office.desk.evidence.of(setting, host);
+            let known = office.evidence.of(setting, host);
             let stand = json!({
                 "mode": s.mode, "why": s.reason.to_string(), "revision": s.revision,
                 "findings": s.findings, "warnings": s.warnings,
