@@ -154,9 +154,10 @@ pub(super) async fn stories(store: &Store) {
     let happened = |n: i64, kind: &str, old: &str, new: &str, thing: &str, difference: Option<&Value>| {
         format!(
             "INSERT INTO transitions (id, host, at, run, kind, old, new, thing, property, setting, cause, difference, traces) VALUES \
-             ('r-told/900001/{n}', 900001, {}, 'r-told', '{kind}', '{old}', '{new}', {}, 'content', 'motd', NULL, {}, {})",
+             ('r-told/900001/{n}', 900001, {}, 'r-told', '{kind}', '{old}', '{new}', {}, 'content', 'motd', {}, {}, {})",
             now - n * 5 * HOUR,
             if thing.is_empty() { "NULL".into() } else { quoted(thing) },
+            if thing.is_empty() { "NULL" } else { "'drift'" },
             difference.map_or_else(|| "NULL".to_owned(), |d| object(d.clone())),
             difference.map_or_else(|| "NULL".to_owned(), |_| object(who.clone()))
         )

@@ -96,5 +96,6 @@ async fn the_history_of_a_host_says_who_moved_what_has_been_corrected_since() {
     let entry = corrected.split("</li>").next().unwrap();
     let said = "<dt>audit</dt><dd>2026-11-21 16:28 UTC, changed /etc/motd, by trudy, with /usr/bin/nano</dd>";
     assert!(entry.contains(said), "{entry}");
+    assert!(entry.contains("(was drift)") && !history.contains("from fine to drift ("), "{history}");
     assert!(entry.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{entry}");
 }
