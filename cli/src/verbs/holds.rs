@@ -39,7 +39,7 @@ async fn add(store: &Store, pattern: &str, lasts: Lasts, reason: &str) -> anyhow
         return Err(Expected::usage(format!("no host of the record is {}: nothing is held", line(pattern))).into());
     }
     let (account, now) = (account(), Zoned::now());
-    let by = By { author: &account, address: "terminal" };
+    let by = By::at_terminal(&account);
     let held = Hold { by: account.clone(), until: lasts.from(&now), reason: reason.trim().to_owned() };
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     hold(store, &hosts, &held, by, now.timestamp()).await.map_err(|e| Expected::usage(e.to_string()))?;
@@ -58,7 +58,7 @@ fn shown(hold: &Hold) -> String {
 /// A host that is not held is told of, and the others are released all the same.
 async fn end(store: &Store, hosts: &[String]) -> anyhow::Result<u8> {
     let account = account();
-    let by = By { author: &account, address: "terminal" };
+    let by = By::at_terminal(&account);
     let mut code = exit::OK;
     for host in hosts {
         if release(store, host, by, Timestamp::now()).await.map_err(|e| Expected::failed(chain(&e)))? {

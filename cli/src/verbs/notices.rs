@@ -42,7 +42,7 @@ async fn all(store: &Store) -> Result<Vec<Undelivered>, Expected> {
 /// Has these tried anew, or all without one. What is none is told of, and the others are tried all the same.
 async fn anew(store: &Store, ids: &[String]) -> anyhow::Result<u8> {
     let account = account();
-    let by = By { author: &account, address: "terminal" };
+    let by = By::at_terminal(&account);
     let again = async |id: Option<&str>| {
         let done = retry(store, id, by, Timestamp::now()).await;
         done.map_err(|e| Expected::failed(chain(&e)))

@@ -72,7 +72,7 @@ async fn prune(store: &Store, before: i64, dry: bool) -> anyhow::Result<u8> {
 /// A host that is not known is told of, and the others are forgotten all the same.
 async fn forget(store: &Store, hosts: &[String]) -> anyhow::Result<u8> {
     let account = account();
-    let by = By { author: &account, address: "terminal" };
+    let by = By::at_terminal(&account);
     let mut code = exit::OK;
     for host in hosts {
         if store.forget_host(host, by, Timestamp::now()).await.map_err(|e| Expected::failed(chain(&e)))? {
@@ -87,7 +87,7 @@ async fn forget(store: &Store, hosts: &[String]) -> anyhow::Result<u8> {
 
 async fn rename(store: &Store, old: &str, new: &str) -> anyhow::Result<u8> {
     let account = account();
-    let by = By { author: &account, address: "terminal" };
+    let by = By::at_terminal(&account);
     let known = store.rename_host(old, new, by, Timestamp::now()).await.map_err(|e| match &e {
         RenameError::Store(_) => Expected::failed(chain(&e)),
         _ => Expected::usage(e.to_string()),

@@ -13,6 +13,13 @@ pub struct By<'a> {
     pub address: &'a str,
 }
 
+impl<'a> By<'a> {
+    /// An account that does it by a command.
+    pub const fn at_terminal(author: &'a str) -> Self {
+        By { author, address: "terminal" }
+    }
+}
+
 /// Writes down what is done in this transaction: both or neither.
 pub(crate) async fn done(
     write: &mut AnyConnection,

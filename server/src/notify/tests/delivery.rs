@@ -125,7 +125,7 @@ fn what_was_given_up_is_tried_anew_with_all_the_attempts_of_a_new_message() {
         assert_eq!(all(ten()).await, 10, "five for each");
         let later = ten() + minutes(60 * 100);
         let id = undelivered(&store).await.unwrap().remove(0).id;
-        let by = By { author: "eva", address: "terminal" };
+        let by = By::at_terminal("eva");
         assert_eq!(retry(&store, Some("nonsense"), by, later).await.unwrap(), 0);
         assert_eq!(retry(&store, Some(&id), by, later).await.unwrap(), 1);
         assert_eq!(retry(&store, Some(&id), by, later).await.unwrap(), 0, "it is not given up any more");
