@@ -57,7 +57,7 @@ pub(super) struct Transition {
 pub(super) struct Learned {
     pub(super) host: i64,
     pub(super) key: Key,
-    /// When it was first seen, which is when its transition was.
+    /// When it was first seen: its transitions are not before.
     pub(super) since: i64,
     pub(super) difference: String,
     pub(super) traces: String,

@@ -137,8 +137,7 @@ fn read(head: &Head, folder: &RunFolder) -> Result<Looks, StoreError> {
 fn called(head: &Head, run: &mut Looks, present: &HashMap<String, String>) -> Vec<HeadHost> {
     run.looks.retain_mut(|look| {
         let now = present.get(&look.host);
-        look.host = now.cloned().unwrap_or_default();
-        now.is_some()
+        now.inspect(|now| look.host.clone_from(now)).is_some()
     });
     let host = |host: &HeadHost| Some(HeadHost { name: present.get(&host.name)?.clone(), ..host.clone() });
     head.hosts.iter().filter_map(host).collect()

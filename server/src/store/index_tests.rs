@@ -9,6 +9,7 @@ use super::{
     testing::{
         block_on, both, postgres,
         run::{self, began, events, head},
+        two,
     },
 };
 
@@ -293,7 +294,7 @@ fn of_a_host_that_is_forgotten_nothing_is_known_and_the_others_are_as_they_were(
         let hold = "INSERT INTO holds (host, author, began, until, reason) VALUES ('gone', 'eva', 0, 1, 'x')";
         sqlx::query(hold).execute(store.pool()).await.unwrap();
         let before = looks(&store, "run-1").await;
-        let eva = By { author: "eva", address: "terminal" };
+        let eva = By::at_terminal("eva");
         let now = Timestamp::from_microsecond(began("run-1") + 1).unwrap();
         assert!(store.forget_host("gone", eva, now).await.unwrap());
         let after = looks(&store, "run-1").await;
@@ -319,13 +320,7 @@ fn of_a_host_that_is_forgotten_nothing_is_known_and_the_others_are_as_they_were(
 
 #[test]
 fn two_records_share_a_postgres() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let settings = postgres();
-    block_on(async {
-        let open = async |folder: &tempfile::TempDir| {
-            Store::open(&RecordSettings { folder: folder.path().into(), ..settings.clone() }).await.unwrap()
-        };
-        let (one, two) = (open(&one).await, open(&two).await);
+    two(|one, two| async move {
         record(&one, &head("run-1", &["a"]), &[Ok(vec![])], 0);
         record(&two, &head("run-2", &["a"]), &[Ok(vec![])], 0);
         assert_eq!((one.catch_up().await.unwrap().taken, two.catch_up().await.unwrap().taken), (1, 1));

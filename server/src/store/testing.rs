@@ -31,6 +31,23 @@ where
     }
 }
 
+/// Runs a test on the records of two machines that share a PostgreSQL. Each has a folder of its own.
+pub(crate) fn two<F, Done>(test: F)
+where
+    F: FnOnce(Store, Store) -> Done,
+    Done: Future<Output = ()>,
+{
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let settings = postgres();
+    let of = |folder: &tempfile::TempDir| RecordSettings { folder: folder.path().into(), ..settings.clone() };
+    block_on(async {
+        let (one, two) = (Store::open(&of(&folders[0])).await.unwrap(), Store::open(&of(&folders[1])).await.unwrap());
+        test(one.clone(), two.clone()).await;
+        one.close().await;
+        two.close().await;
+    });
+}
+
 /// Runs a future to its end, with timers and network.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)

@@ -6,12 +6,12 @@ use super::*;
 use crate::store::{
     By, RecordSettings, RenameError, RunFilter,
     testing::{
-        block_on, postgres,
         run::{self as went, began},
+        two,
     },
 };
 
-const EVA: By<'_> = By { author: "eva", address: "terminal" };
+const EVA: By<'_> = By::at_terminal("eva");
 
 /// Some minutes after a run began.
 fn after(run: &str) -> Timestamp {
@@ -209,13 +209,7 @@ fn what_cannot_be_renamed_stays_as_it_was() {
 
 #[test]
 fn a_run_of_another_machine_that_is_taken_in_late_is_the_renamed_host_s() {
-    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let settings = postgres();
-    block_on(async {
-        let open = async |folder: &tempfile::TempDir| {
-            Store::open(&RecordSettings { folder: folder.path().into(), ..settings.clone() }).await.unwrap()
-        };
-        let (one, two) = (open(&one).await, open(&two).await);
+    two(|one, two| async move {
         let look = |seen| vec![of("path:/1", seen, "0644")];
         run(&one, "run-2", Mode::Check, &[("a", look("0644")), ("gone", look("0644"))]).await;
         rename(&one, "a", "b", "run-4").await.unwrap();
@@ -230,7 +224,5 @@ fn a_run_of_another_machine_that_is_taken_in_late_is_the_renamed_host_s() {
         std::fs::write(one.folder().join("hosts.jsonl"), "?\n").unwrap();
         let said = one.catch_up().await.unwrap().names.unwrap();
         assert!(said.contains("hosts.jsonl") && said.contains("line 1"), "{said}");
-        one.close().await;
-        two.close().await;
     });
 }

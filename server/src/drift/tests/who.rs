@@ -108,8 +108,8 @@ fn each_move_of_a_host_that_moves_further_has_its_own_author_and_is_not_told_of_
         saw(&store, "run-1", Mode::Check, vec![mode("0644", "0644")], &[]).await;
         saw(&store, "run-2", Mode::Check, vec![mode("0600", "0644")], &[]).await;
         saw(&store, "run-3", Mode::Check, vec![mode("0777", "0644")], &[]).await;
-        let of_item = "SELECT COUNT(*) || '' FROM transitions WHERE kind = 'state'";
-        assert_eq!(texts(&store, of_item).await, ["2"], "new to fine, fine to drifted");
+        let states = "SELECT COUNT(*) || '' FROM transitions WHERE kind = 'state'";
+        assert_eq!(texts(&store, states).await, ["2"], "new to fine, fine to drifted");
         saw(&store, "run-4", Mode::Check, vec![mode("0777", "0644")], &[by("bob", "run-2", 7)]).await;
         saw(&store, "run-5", Mode::Check, vec![mode("0600", "0644")], &[by("eve", "run-4", 7)]).await;
         saw(&store, "run-6", Mode::Apply, vec![mode("0600", "0644")], &[]).await;
