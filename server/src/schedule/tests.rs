@@ -3,6 +3,7 @@
 mod closing;
 mod ending;
 mod turns;
+mod weeks;
 
 use std::{
     collections::BTreeSet,
